@@ -1,0 +1,100 @@
+"""One error tree; every error that NexeFax raises on purpose is drawn here.
+
+::
+
+    NexeFaxError
+    ├── ConfigError(ValueError)        the administrator's: a configuration file is wrong
+    ├── JournalError(OSError)          ours or the disk's: the journal can't be used
+    ├── SpoolError(OSError)            the machine's: Asterisk's spool can't be used
+    ├── NumberError(ValueError)        the user's: what can't be dialled
+    ├── DocumentError(ValueError)      the user's: a document that can't be faxed
+    ├── ChildError(RuntimeError)       a program that NexeFax started
+    │   ├── ChildMissing               it is not installed
+    │   ├── ChildTimeout(TimeoutError) it took longer than it may
+    │   └── ChildFailed                it ended badly, or left no good result
+    ├── MailError                      the mail server's
+    │   ├── MailDelayed                try again: no connection, 4xx
+    │   └── MailRefused                final: 5xx, or a message that can't be made
+    └── PeerError(ConnectionError)     the peer on a socket broke its protocol
+        ├── AgiError                   Asterisk, or who calls itself so
+        └── HttpError                  a browser; carries the status of the answer
+
+The text of an error is a sentence for the person it belongs to: it names the file, the option
+or the field, and the remedy where there is one.
+"""
+
+from __future__ import annotations
+
+
+class NexeFaxError(Exception):
+    """The root of everything that NexeFax raises on purpose."""
+
+
+class ConfigError(NexeFaxError, ValueError):
+    """A configuration file is wrong; ``problems`` has one sentence for each thing to mend."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class JournalError(NexeFaxError, OSError):
+    """The journal is locked, damaged, from a newer NexeFax, or can't be written."""
+
+
+class SpoolError(NexeFaxError, OSError):
+    """Asterisk's spool can't be used: missing, not ours to write, or on another filesystem."""
+
+
+class NumberError(NexeFaxError, ValueError):
+    """A fax number that can't be dialled; the text says why."""
+
+
+class DocumentError(NexeFaxError, ValueError):
+    """A document that can't be faxed; the text is a plain sentence for the person who sent it."""
+
+
+class ChildError(NexeFaxError, RuntimeError):
+    """A program that NexeFax started did not do its work."""
+
+
+class ChildMissing(ChildError):
+    """The program is not installed; the text names the package."""
+
+
+class ChildTimeout(ChildError, TimeoutError):
+    """The program took longer than it may and was ended."""
+
+
+class ChildFailed(ChildError):
+    """The program ended badly, or left no result that can be believed."""
+
+
+class MailError(NexeFaxError):
+    """A mail was not taken."""
+
+
+class MailDelayed(MailError):
+    """Not now: no connection, a timeout, or an answer of class 4xx."""
+
+
+class MailRefused(MailError):
+    """Never: an answer of class 5xx, or a message that can't be made."""
+
+
+class PeerError(NexeFaxError, ConnectionError):
+    """The peer on a socket broke the protocol."""
+
+
+class AgiError(PeerError):
+    """A FastAGI dialogue that can't go on."""
+
+
+class HttpError(PeerError):
+    """A request that is answered with ``status`` and closes the connection when ``close`` is set."""
+
+    def __init__(self, status: int, detail: str = "", *, close: bool = False) -> None:
+        super().__init__(detail or str(status))
+        self.status = status
+        self.detail = detail
+        self.close = close
