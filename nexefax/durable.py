@@ -1,0 +1,80 @@
+"""Files that survive a power cut: written beside their place, fsynced, renamed, directory fsynced.
+
+Every function here blocks on the disk: call it in a thread, never on the event loop. The order (file, rename,
+directory) is what fsync(2) and rename(2) promise on ext4, XFS and Btrfs; a reader sees the old file or the
+whole new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: Path, content: bytes, *, mode: int = FILE_MODE) -> None:
+    """Put ``content`` at ``path``, durable when this returns."""
+    _place(path, lambda file: file.write(content), mode)
+
+
+def copy_file(source: Path, path: Path, *, mode: int = FILE_MODE) -> None:
+    """Copy ``source`` (a regular file, never a link) to ``path``, durable when this returns."""
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as original:
+        _place(path, lambda file: shutil.copyfileobj(original, file, 1 << 20), mode)
+
+
+def move_file(path: Path, destination: Path) -> None:
+    """Rename ``path``, already fsynced, to ``destination`` on the same filesystem; durable on return."""
+    path.rename(destination)
+    sync_folder(destination.parent)
+    if destination.parent != path.parent:
+        sync_folder(path.parent)
+
+
+def remove_file(path: Path) -> bool:
+    """Remove ``path``; False when it was not there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    sync_folder(path.parent)
+    return True
+
+
+def make_folder(folder: Path, *, mode: int = FOLDER_MODE) -> None:
+    """Make ``folder`` (its parent exists) unless it is there; durable on return."""
+    try:
+        folder.mkdir(mode=mode)
+    except FileExistsError:
+        return
+    sync_folder(folder.parent)
+
+
+def _place(path: Path, fill: Callable[[BinaryIO], object], mode: int) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)

@@ -1,0 +1,246 @@
+"""The rows of the journal that are about faxes, and the SQL that reads and writes them.
+
+Functions take the connection of a transaction that :class:`nexefax.store.Journal` runs; none commits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fax:
+    """One fax, out or in. Times are seconds since 1970; ``bitrate`` is in bit/s."""
+
+    id: int
+    direction: str
+    account: str
+    state: str
+    created: float
+    changed: float
+    reason: str = ""
+    number: str = ""
+    caller_name: str = ""
+    station: str = ""
+    user: str = ""
+    subject: str = ""
+    message: str = ""
+    document_name: str = ""
+    pages: int | None = None
+    pages_done: int | None = None
+    resolution: str = ""
+    bitrate: int | None = None
+    line_seconds: float | None = None
+    next_try: float | None = None
+    attempts: int = 0
+    max_attempts: int = 1
+    incomplete: bool = False
+    doubtful: bool = False
+    notes: tuple[str, ...] = ()
+    request_id: str | None = None
+    spool_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One dialling of one fax; ``ended`` is None while it goes on. ``outcome`` is the evidence as it was read."""
+
+    fax: int
+    number: int
+    started: float
+    deadline: float
+    ended: float | None = None
+    cause: str = ""
+    sentence: str = ""
+    pages: int | None = None
+    bitrate: int | None = None
+    station: str = ""
+    mode: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One letter of the outbox; it is written anew from the fax for each delivery, under one Message-ID."""
+
+    id: int
+    fax: int
+    kind: str
+    state: str
+    message_id: str
+    created: float
+    changed: float
+    next_try: float
+    attempts: int
+    error: str
+
+
+_FAX_FIELDS = tuple(field.name for field in dataclasses.fields(Fax))
+
+
+def _fax(row: sqlite3.Row) -> Fax:
+    values = dict(row)
+    values["incomplete"] = bool(values["incomplete"])
+    values["doubtful"] = bool(values["doubtful"])
+    values["notes"] = tuple(json.loads(values["notes"]))
+    return Fax(**values)
+
+
+def _fax_columns(fax: Fax) -> dict[str, object]:
+    columns = {name: getattr(fax, name) for name in _FAX_FIELDS if name != "id"}
+    columns["notes"] = json.dumps(fax.notes, ensure_ascii=False)
+    return columns
+
+
+def add_fax(connection: sqlite3.Connection, fax: Fax) -> int:
+    """Insert ``fax`` (its ``id`` is ignored) and return the id that it got.
+
+    Raises sqlite3.IntegrityError when its request or spool name is there already.
+    """
+    columns = _fax_columns(fax)
+    cursor = connection.execute(
+        f"INSERT INTO fax ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+        tuple(columns.values()),
+    )
+    return int(cursor.lastrowid or 0)  # an INSERT always has one
+
+
+def save_fax(connection: sqlite3.Connection, fax: Fax) -> None:
+    """Write all of ``fax`` over its row."""
+    columns = _fax_columns(fax)
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(
+        f"UPDATE fax SET {assignments} WHERE id = ?",
+        (*columns.values(), fax.id),
+    )
+
+
+def load_fax(connection: sqlite3.Connection, fax_id: int) -> Fax | None:
+    """Return the fax with this id."""
+    row = connection.execute("SELECT * FROM fax WHERE id = ?", (fax_id,)).fetchone()
+    return _fax(row) if row else None
+
+
+def fax_by_request(connection: sqlite3.Connection, account: str, request_id: str) -> Fax | None:
+    """Return the fax that this account has already handed in under ``request_id``."""
+    row = connection.execute(
+        "SELECT * FROM fax WHERE account = ? AND request_id = ?", (account, request_id)
+    ).fetchone()
+    return _fax(row) if row else None
+
+
+def fax_by_spool_name(connection: sqlite3.Connection, spool_name: str) -> Fax | None:
+    """Return the received fax whose TIFF has this name in ``rx_dir``."""
+    row = connection.execute("SELECT * FROM fax WHERE spool_name = ?", (spool_name,)).fetchone()
+    return _fax(row) if row else None
+
+
+def faxes_in(connection: sqlite3.Connection, *states: str) -> list[Fax]:
+    """Return the faxes in these states, oldest first."""
+    marks = ", ".join("?" * len(states))
+    rows = connection.execute(f"SELECT * FROM fax WHERE state IN ({marks}) ORDER BY id", states)
+    return [_fax(row) for row in rows]
+
+
+def due_faxes(connection: sqlite3.Connection, state: str, now: float) -> list[Fax]:
+    """Return the faxes in ``state`` whose next try is due, oldest first."""
+    rows = connection.execute(
+        "SELECT * FROM fax WHERE state = ? AND (next_try IS NULL OR next_try <= ?) ORDER BY id", (state, now)
+    )
+    return [_fax(row) for row in rows]
+
+
+def next_due(connection: sqlite3.Connection, state: str) -> float | None:
+    """Return the time of the next try among the faxes in ``state``."""
+    row = connection.execute("SELECT min(next_try) FROM fax WHERE state = ?", (state,)).fetchone()
+    value: float | None = row[0]
+    return value
+
+
+def count_states(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """Return how many faxes there are by (direction, state)."""
+    rows = connection.execute("SELECT direction, state, count(*) FROM fax GROUP BY direction, state")
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def save_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
+    """Insert ``attempt``, or write it over its row."""
+    columns = dataclasses.asdict(attempt)
+    connection.execute(
+        f"INSERT OR REPLACE INTO attempt ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+        tuple(columns.values()),
+    )
+
+
+def load_attempt(connection: sqlite3.Connection, fax_id: int, number: int) -> Attempt | None:
+    """Return one attempt."""
+    row = connection.execute(
+        "SELECT * FROM attempt WHERE fax = ? AND number = ?", (fax_id, number)
+    ).fetchone()
+    return Attempt(**dict(row)) if row else None
+
+
+def attempts_of(connection: sqlite3.Connection, fax_id: int) -> list[Attempt]:
+    """Return all attempts of a fax, first to last."""
+    rows = connection.execute("SELECT * FROM attempt WHERE fax = ? ORDER BY number", (fax_id,))
+    return [Attempt(**dict(row)) for row in rows]
+
+
+def add_event(connection: sqlite3.Connection, fax_id: int, at: float, text: str) -> None:
+    """Add a line to the fax's timeline."""
+    connection.execute("INSERT INTO event (fax, at, text) VALUES (?, ?, ?)", (fax_id, at, text))
+
+
+def events_of(connection: sqlite3.Connection, fax_id: int) -> list[tuple[float, str]]:
+    """Return the fax's timeline as (time, text)."""
+    rows = connection.execute("SELECT at, text FROM event WHERE fax = ? ORDER BY id", (fax_id,))
+    return [(row[0], row[1]) for row in rows]
+
+
+def add_mail(connection: sqlite3.Connection, fax_id: int, kind: str, message_id: str, now: float) -> None:
+    """Put a letter about a fax into the outbox, once for each kind."""
+    connection.execute(
+        "INSERT OR IGNORE INTO mail (fax, kind, state, message_id, created, changed, next_try)"
+        " VALUES (?, ?, 'waiting', ?, ?, ?, ?)",
+        (fax_id, kind, message_id, now, now, now),
+    )
+
+
+def due_mails(connection: sqlite3.Connection, now: float) -> list[Mail]:
+    """Return the letters to deliver now, longest waiting first."""
+    rows = connection.execute(
+        "SELECT * FROM mail WHERE state = 'waiting' AND next_try <= ? ORDER BY next_try, id", (now,)
+    )
+    return [Mail(**dict(row)) for row in rows]
+
+
+def next_mail(connection: sqlite3.Connection) -> float | None:
+    """Return the time of the next delivery."""
+    value: float | None = connection.execute(
+        "SELECT min(next_try) FROM mail WHERE state = 'waiting'"
+    ).fetchone()[0]
+    return value
+
+
+def save_mail(connection: sqlite3.Connection, mail: Mail) -> None:
+    """Write what may change of a letter: its state, tries and error."""
+    connection.execute(
+        "UPDATE mail SET state = ?, changed = ?, next_try = ?, attempts = ?, error = ? WHERE id = ?",
+        (mail.state, mail.changed, mail.next_try, mail.attempts, mail.error, mail.id),
+    )
+
+
+def mails_of(connection: sqlite3.Connection, fax_id: int) -> list[Mail]:
+    """Return the letters about a fax."""
+    return [
+        Mail(**dict(row))
+        for row in connection.execute("SELECT * FROM mail WHERE fax = ? ORDER BY id", (fax_id,))
+    ]
+
+
+def count_mails(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many letters there are by state."""
+    return {row[0]: row[1] for row in connection.execute("SELECT state, count(*) FROM mail GROUP BY state")}
