@@ -8,6 +8,7 @@
     ├── SpoolError(OSError)            the machine's: Asterisk's spool can't be used
     ├── NumberError(ValueError)        the user's: what can't be dialled
     ├── DocumentError(ValueError)      the user's: a document that can't be faxed
+    │   └── TiffError                  no TIFF, or one whose directories are broken
     ├── ChildError(RuntimeError)       a program that NexeFax started
     │   ├── ChildMissing               it is not installed
     │   ├── ChildTimeout(TimeoutError) it took longer than it may
@@ -52,6 +53,10 @@ class NumberError(NexeFaxError, ValueError):
 
 class DocumentError(NexeFaxError, ValueError):
     """A document that can't be faxed; the text is a plain sentence for the person who sent it."""
+
+
+class TiffError(DocumentError):
+    """A file that is no TIFF, or a TIFF whose chain of directories is broken."""
 
 
 class ChildError(NexeFaxError, RuntimeError):

@@ -1,0 +1,1 @@
+"""Documents to fax TIFF, fax TIFF to PDF, pages to PNG."""
