@@ -1,0 +1,311 @@
+"""What the value of an option may be: one kind for each sort of value, text in, checked value out.
+
+A kind refuses with :class:`Refused`, which has what is wrong and the remedy; the file, the section and
+the option are added by the reader. Pure: nothing is looked up on this machine or on the network.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+Network = IPv4Network | IPv6Network
+
+#: Longest value: Asterisk skips a call file's line over 1,024 bytes (pbx_spool.c), and a mail's header line
+#: may have 998 (RFC 5322, 2.1.1); no value comes near unless by accident.
+LONGEST_VALUE = 500
+
+#: Account ids and contexts: Asterisk keeps 79 bytes of both (AST_MAX_ACCOUNT_CODE, AST_MAX_CONTEXT).
+LONGEST_NAME = 79
+
+
+class Refused(ValueError):
+    """A value that can't be taken: ``what`` goes after "option=value", ``remedy`` is what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of value.
+
+    ``parse`` takes the text (stripped, not empty) and returns the value or raises :class:`Refused`.
+    ``options`` is the text of the tables' column "Options". A ``secret`` value is never shown.
+    ``folded``: the value may go on in further, indented lines.
+    """
+
+    parse: Callable[[str], Any]
+    options: str = ""
+    secret: bool = False
+    folded: bool = False
+
+    def read(self, text: str) -> Any:
+        """The value of ``text``; raises :class:`Refused`. Whoever the value is for, it is one line of text."""
+        if self.folded:
+            text = " ".join(text.split())
+        if "\n" in text:
+            raise Refused(
+                "goes on in the next line", "an indented line continues the one above it: write it flush left"
+            )
+        if control_characters(text):
+            # Such a character would end a line of a call file, a mail header or the log, and begin one of its own.
+            raise Refused("has a control character in it", "write it again by hand, without copying it")
+        if len(text.encode()) > LONGEST_VALUE:
+            raise Refused(f"is longer than {LONGEST_VALUE} bytes", "shorten it")
+        return self.parse(text)
+
+
+def control_characters(text: str) -> bool:
+    """Whether ``text`` holds what ends a line or steers a terminal: controls (Cc), line and paragraph separators."""
+    return any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text)
+
+
+TEXT = Kind(str)
+SECRET = Kind(str, secret=True)
+
+_YES_NO = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
+
+
+def _yes_no(text: str) -> bool:
+    try:
+        return _YES_NO[text.lower()]
+    except KeyError:
+        raise Refused("is neither yes nor no", "write Yes or No") from None
+
+
+YES_NO = Kind(_yes_no, "Yes or No")
+
+
+def _fax_detection(text: str) -> bool:
+    # FAXOPT(faxdetect) also takes cng and t38, each one half of what yes means (res_fax.c, acf_faxopt_write).
+    return text.lower() in {"cng", "t38"} or _yes_no(text)
+
+
+FAX_DETECTION = Kind(_fax_detection, "Yes or No")
+
+
+def whole(low: int, high: int, unit: str = "") -> Kind:
+    """A whole number from ``low`` to ``high``, of ``unit`` (for the tables)."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,12}", text):
+            raise Refused("is no whole number", f"write a number from {low} to {high}")
+        number = int(text)
+        if not low <= number <= high:
+            raise Refused("is out of range", f"write a number from {low} to {high}")
+        return number
+
+    return Kind(parse, f"{low} to {high}{' ' + unit if unit else ''}")
+
+
+#: 0: any free port, as the tests need it.
+PORT = Kind(whole(0, 65535).parse)
+
+
+def choice(*words: str) -> Kind:
+    """One of ``words``, in any case."""
+    listed = f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise Refused("is unknown", f"write {listed}")
+        return text.lower()
+
+    return Kind(parse, listed)
+
+
+def _path(text: str) -> Path:
+    if not text.startswith("/"):
+        raise Refused("is no absolute path", "begin it with /")
+    return Path(text)
+
+
+PATH = Kind(_path)
+
+
+def _plain_path(text: str) -> Path:
+    # Faxes lie below it, and their names go through the dialplan: SendFAX splits at "," and "&" (res_fax.c),
+    # call files end at ";" and " #" (pbx_spool.c), "$" would be evaluated.
+    if not re.fullmatch(r"[A-Za-z0-9._/+@-]+", text):
+        raise Refused(
+            "has characters that Asterisk's dialplan can't carry", "use letters, digits and . _ - + @ / only"
+        )
+    return _path(text)
+
+
+PLAIN_PATH = Kind(_plain_path)
+
+MODEMS = ("v17", "v27", "v29", "v34")
+RATES = (2400, 4800, 7200, 9600, 12000, 14400, 28800, 33600)
+_RATE_LIST = ", ".join(map(str, RATES[:-1])) + f" or {RATES[-1]}"
+
+# Which modems can do a rate, as Asterisk sees it (res_fax.c, check_modem_rate): a rate that none of the
+# chosen ones can do makes SendFAX fail at once.
+_MODEMS_OF_RATE = {
+    2400: {"v34"},
+    4800: {"v27", "v34"},
+    7200: {"v17", "v29", "v34"},
+    9600: {"v17", "v27", "v29", "v34"},
+    12000: {"v17", "v34"},
+    14400: {"v17", "v34"},
+    28800: {"v34"},
+    33600: {"v34"},
+}
+
+
+def rate_fits(rate: int, modems: str) -> bool:
+    """Whether Asterisk lets ``rate`` (bit/s) go with ``modems`` (comma separated, as MODEM_LIST gives them)."""
+    return not _MODEMS_OF_RATE[rate].isdisjoint(modems.split(","))
+
+
+def _modems(text: str) -> str:
+    names = [name.strip().lower() for name in text.split(",")]
+    for name in names:
+        if name not in MODEMS:
+            raise Refused(f"has the unknown modem {name!r}", f"write some of {','.join(MODEMS)}")
+    return ",".join(dict.fromkeys(names))
+
+
+MODEM_LIST = Kind(_modems, "Some of v17,v27,v29,v34")
+
+
+def _rate(text: str) -> int:
+    if not text.isdecimal() or int(text) not in RATES:
+        raise Refused("is no rate of fax machines", f"write {_RATE_LIST}")
+    return int(text)
+
+
+RATE = Kind(_rate, _RATE_LIST)
+
+# Dot-atoms of RFC 5321, 4.1.2; a host name without a dot is fine inside a house, and so are underscores.
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
+#: RFC 5321, 4.5.3.1: a path has 256 bytes with its < and >.
+_LONGEST_ADDRESS = 254
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is a mail address like name@example.com, without a name before it."""
+    return len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+
+
+def _address(text: str) -> str:
+    named = re.fullmatch(r"[^<>@]*<([^<>]*)>", text)
+    address = named[1].strip() if named else text
+    if not is_address(address):
+        raise Refused(f"has {address!r} in it, which is no mail address", "write one like fax@example.com")
+    return address
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    addresses = tuple(dict.fromkeys(_address(part) for part in parts if part))
+    if not addresses:
+        raise Refused("has no mail address in it", "write one like fax@example.com")
+    return addresses
+
+
+ADDRESS = Kind(_address, "A mail address")
+ADDRESSES = Kind(_addresses, "One mail address, or several separated by commas (,)", folded=True)
+
+#: ITU-T E.164 has 15 digits; prefixes for lines and carriers come before them.
+_LONGEST_NUMBER = 32
+
+
+def _fax_number(text: str) -> str:
+    digits = re.sub(r"[\s().\-/\u2010-\u2015\u00a0]", "", text)
+    if not re.fullmatch(rf"\+?[0-9]{{1,{_LONGEST_NUMBER}}}", digits):
+        raise Refused("is no fax number", "write digits with country and area code, e.g. 12025550154")
+    return digits
+
+
+FAX_NUMBER = Kind(_fax_number, "Digits")
+
+
+def _channel(text: str) -> str:
+    if "${TO}" not in text:
+        raise Refused("lacks ${TO}", "put ${TO} where the number to dial belongs, e.g. PJSIP/${TO}@trunk")
+    # Both begin a comment in a call file (pbx_spool.c, apply_outgoing): the rest of the line would be lost.
+    if ";" in text or re.search(r"(^|\s)#", text):
+        raise Refused("has a ; or # in it that begins a comment in Asterisk's call files", "leave it out")
+    return text
+
+
+CHANNEL = Kind(_channel, "Must contain ${TO}")
+
+
+def _context(text: str) -> str:
+    if not re.fullmatch(rf"[A-Za-z0-9_.-]{{1,{LONGEST_NAME}}}", text):
+        raise Refused("is no name of a dialplan context", "use letters, digits and . _ - only")
+    return text
+
+
+CONTEXT = Kind(_context)
+
+
+def _host(text: str) -> str:
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        pass
+    # Four numbers with dots are a mistyped address, not a name.
+    if re.fullmatch(r"[0-9.]+", text) or not re.fullmatch(
+        r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", text
+    ):
+        raise Refused("is neither an IP address nor a host name", "write one like 127.0.0.1")
+    return text
+
+
+HOST = Kind(_host, "IP address or host name")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    networks = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            networks.append(ip_network(part, strict=False))
+        except ValueError:
+            raise Refused(
+                f"has {part!r} in it, which is no IP address or network",
+                "write them like 192.0.2.1 or 192.0.2.0/24, separated by commas",
+            ) from None
+    return tuple(dict.fromkeys(networks))
+
+
+NETWORKS = Kind(_networks, "IP addresses or networks, separated by commas", folded=True)
+
+
+def check_account_id(name: str) -> None:
+    """Refuse an account id that can't be a file's name, an argument of the dialplan or a call file's value.
+
+    Raises :class:`Refused`.
+    """
+    if control_characters(name):
+        raise Refused("has a control character in it", "write it again by hand")
+    if name.startswith(".") or re.search(r'[/\\,;:"$()\[\]{}<>|&#]', name):
+        # The id is the name of its auth file, part of a received fax's file name, and goes through Gosub.
+        raise Refused(
+            "has a character that an account's name can't have", "use letters, digits, spaces and . _ - only"
+        )
+    if len(name.encode()) > LONGEST_NAME:
+        raise Refused(f"is longer than {LONGEST_NAME} bytes", "shorten it")
