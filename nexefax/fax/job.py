@@ -1,0 +1,337 @@
+"""The life of a fax, pure: states, events, and the one table of what follows what.
+
+``step(fax, event, policy, now)`` returns the fax as it is after the event, the commands that carry it out, and a line
+for its timeline. An event that its state does not know changes nothing: every event may come twice, late, or never.
+Events are in the past tense, commands in the imperative; no clock, no files, no loop in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from nexefax.fax.cause import Cause, Ending
+from nexefax.fax.records import Fax
+
+
+class State(StrEnum):
+    """Where a fax is. The first row is of faxes that go out, the second of those that came in."""
+
+    QUEUED, RENDERING, READY, CALLING = "queued", "rendering", "ready", "calling"
+    SENT, FAILED = "sent", "failed"
+    RECEIVED, CONVERTING, DELIVERING = "received", "converting", "delivering"
+    DELIVERED, UNDELIVERABLE = "delivered", "undeliverable"
+
+
+FINAL: Final = frozenset({State.SENT, State.FAILED, State.DELIVERED, State.UNDELIVERABLE})
+
+
+class Letter(StrEnum):
+    """The letters that are written about a fax."""
+
+    RECEIVED = "received"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about retries and letters; ``retry_time`` is in seconds."""
+
+    retry_time: float
+    notify_success: bool
+    notify_failure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenderingBegan:
+    """A worker has taken the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkInterrupted:
+    """Rendering or converting ended without a result, for no fault of the document; again at ``until``."""
+
+    until: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRendered:
+    """The fax TIFF is on the disk, checked. ``line_seconds`` is the estimate at the highest rate."""
+
+    pages: int
+    resolution: str
+    line_seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRefused:
+    """The document can't be faxed; ``reason`` is a sentence for its sender."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlaced:
+    """The call file of the next attempt is staged; from here on it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallDeferred:
+    """Asterisk's spool can't be used now; try again at ``until``."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """Attempt ``attempt`` ended as ``ending`` says."""
+
+    attempt: int
+    ending: Ending
+    bitrate: int | None = None
+    station: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionBegan:
+    """The received TIFF is in the store; a worker has taken it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaxConverted:
+    """What can be mailed is on the disk."""
+
+    pages: int
+    resolution: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FaxKept:
+    """The received fax can't be delivered to anybody; it is kept and shown."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAppeared:
+    """The account of a kept fax is configured now."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailAccepted:
+    """The mail server has taken the received fax."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailRefused:
+    """The mail server will never take the received fax."""
+
+    reason: str
+
+
+Event = (
+    RenderingBegan
+    | WorkInterrupted
+    | DocumentRendered
+    | DocumentRefused
+    | CallPlaced
+    | CallDeferred
+    | AttemptEnded
+    | ConversionBegan
+    | FaxConverted
+    | FaxKept
+    | AccountAppeared
+    | MailAccepted
+    | MailRefused
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLetter:
+    """Put a letter into the outbox, in the same transaction."""
+
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawCall:
+    """Remove what is left of an attempt's call file, after the commit."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClearSpool:
+    """Remove the received TIFF from Asterisk's spool, after the commit: ours is delivered."""
+
+
+Command = WriteLetter | WithdrawCall | ClearSpool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What follows an event: the fax as it is now, what is to be done, and a line for the timeline ("" for none)."""
+
+    fax: Fax
+    commands: tuple[Command, ...] = ()
+    text: str = ""
+
+
+def step(fax: Fax, event: Event, policy: Policy, now: float) -> Step:
+    """Return what follows ``event`` for ``fax`` at ``now`` (seconds since 1970)."""
+    transition = TRANSITIONS.get((State(fax.state), type(event)))
+    if transition is None:
+        return Step(fax)
+    return transition(fax, event, policy, now)
+
+
+def _to(fax: Fax, state: State, now: float, reason: str = "") -> Fax:
+    return replace(fax, state=state, changed=now, next_try=None, reason=reason)
+
+
+def _begin_rendering(fax: Fax, _event: RenderingBegan, _policy: Policy, now: float) -> Step:
+    return Step(_to(fax, State.RENDERING, now))
+
+
+def _render_again(fax: Fax, event: WorkInterrupted, _policy: Policy, now: float) -> Step:
+    return Step(replace(_to(fax, State.QUEUED, now, event.reason), next_try=event.until), text=event.reason)
+
+
+def _rendered(fax: Fax, event: DocumentRendered, _policy: Policy, now: float) -> Step:
+    ready = replace(
+        _to(fax, State.READY, now),
+        pages=event.pages,
+        resolution=event.resolution,
+        line_seconds=event.line_seconds,
+        notes=event.notes,
+        next_try=now,
+    )
+    return Step(ready, text=f"rendered: {count(event.pages, 'page')}, {event.resolution}")
+
+
+def _refused(fax: Fax, event: DocumentRefused, policy: Policy, now: float) -> Step:
+    return _fail(fax, event.reason, policy, now)
+
+
+def _place(fax: Fax, _event: CallPlaced, _policy: Policy, now: float) -> Step:
+    calling = replace(_to(fax, State.CALLING, now), attempts=fax.attempts + 1)
+    return Step(calling, text=f"attempt {calling.attempts} of {fax.max_attempts} begins")
+
+
+def _defer(fax: Fax, event: CallDeferred, _policy: Policy, now: float) -> Step:
+    return Step(replace(fax, changed=now, next_try=event.until, reason=event.reason))
+
+
+def _attempt_ended(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
+    if event.attempt != fax.attempts:
+        return _late_report(fax, event, policy, now)
+    ending = event.ending
+    known = _with_line(fax, event)
+    withdraw = WithdrawCall(event.attempt)
+    if ending.cause is Cause.SENT:
+        return _sent(known, event, policy, now)
+    if ending.cause is Cause.UNKNOWN:
+        known = replace(known, doubtful=True)
+    if fax.attempts >= fax.max_attempts:
+        failed = _fail(known, ending.sentence, policy, now, before=f"attempt {event.attempt}: ")
+        return replace(failed, commands=(withdraw, *failed.commands))
+    retry = replace(
+        _to(known, State.READY, now, ending.sentence),
+        next_try=now + policy.retry_time,
+    )
+    return Step(retry, (withdraw,), f"attempt {event.attempt}: {ending.sentence}; another try follows")
+
+
+def _late_report(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
+    """An attempt that was given up for unknown did arrive: that is better news than any retry."""
+    if event.ending.cause is Cause.SENT and event.attempt < fax.attempts + 1 and fax.state != State.CALLING:
+        return _sent(_with_line(fax, event), event, policy, now)
+    return Step(fax)
+
+
+def _sent(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
+    commands: tuple[Command, ...] = (WithdrawCall(event.attempt),)
+    if policy.notify_success:
+        commands += (WriteLetter(Letter.SENT),)
+    sent = replace(_to(fax, State.SENT, now), pages_done=fax.pages, doubtful=False)
+    return Step(sent, commands, f"sent: {count(fax.pages or 0, 'page')} confirmed in attempt {event.attempt}")
+
+
+def _with_line(fax: Fax, event: AttemptEnded) -> Fax:
+    return replace(
+        fax,
+        pages_done=max(fax.pages_done or 0, event.ending.pages),
+        bitrate=event.bitrate or fax.bitrate,
+        station=event.station or fax.station,
+    )
+
+
+def _fail(fax: Fax, reason: str, policy: Policy, now: float, *, before: str = "") -> Step:
+    letters = (WriteLetter(Letter.FAILED),) if policy.notify_failure else ()
+    return Step(_to(fax, State.FAILED, now, reason), letters, f"{before}{reason}; failed")
+
+
+def _begin_conversion(fax: Fax, _event: ConversionBegan, _policy: Policy, now: float) -> Step:
+    return Step(_to(fax, State.CONVERTING, now))
+
+
+def _convert_again(fax: Fax, event: WorkInterrupted, _policy: Policy, now: float) -> Step:
+    return Step(replace(_to(fax, State.RECEIVED, now, event.reason), next_try=event.until), text=event.reason)
+
+
+def _converted(fax: Fax, event: FaxConverted, _policy: Policy, now: float) -> Step:
+    converted = replace(
+        _to(fax, State.DELIVERING, now),
+        pages=event.pages,
+        resolution=event.resolution,
+        notes=(*fax.notes, *(note for note in event.notes if note not in fax.notes)),
+    )
+    return Step(converted, (WriteLetter(Letter.RECEIVED),), f"converted: {count(event.pages, 'page')}")
+
+
+def _keep(fax: Fax, event: FaxKept | MailRefused, _policy: Policy, now: float) -> Step:
+    return Step(_to(fax, State.UNDELIVERABLE, now, event.reason), text=f"kept: {event.reason}")
+
+
+def _take_again(fax: Fax, _event: AccountAppeared, _policy: Policy, now: float) -> Step:
+    return Step(_to(fax, State.RECEIVED, now), text="its account is configured now")
+
+
+def _delivered(fax: Fax, _event: MailAccepted, _policy: Policy, now: float) -> Step:
+    return Step(_to(fax, State.DELIVERED, now), (ClearSpool(),), "mailed")
+
+
+def count(number: int, thing: str) -> str:
+    """Return "1 page", "2 pages"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+# Transition functions take their own event type; the table below is what pairs them.
+Transition = Callable[..., Step]
+
+TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
+    (State.QUEUED, RenderingBegan): _begin_rendering,
+    (State.RENDERING, WorkInterrupted): _render_again,
+    (State.RENDERING, DocumentRendered): _rendered,
+    (State.RENDERING, DocumentRefused): _refused,
+    (State.READY, CallPlaced): _place,
+    (State.READY, CallDeferred): _defer,
+    (State.READY, AttemptEnded): _late_report,
+    (State.CALLING, AttemptEnded): _attempt_ended,
+    (State.FAILED, AttemptEnded): _late_report,
+    (State.RECEIVED, ConversionBegan): _begin_conversion,
+    (State.RECEIVED, FaxKept): _keep,
+    (State.RECEIVED, WorkInterrupted): _convert_again,
+    (State.CONVERTING, WorkInterrupted): _convert_again,
+    (State.CONVERTING, FaxConverted): _converted,
+    (State.DELIVERING, MailAccepted): _delivered,
+    (State.DELIVERING, MailRefused): _keep,
+    (State.UNDELIVERABLE, AccountAppeared): _take_again,
+}
