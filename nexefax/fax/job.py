@@ -252,7 +252,8 @@ def _attempt_ended(fax: Fax, event: AttemptEnded, policy: Policy, now: float) ->
 def _late_report(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
     """An attempt that was given up for unknown did arrive: that is better news than any retry."""
     if event.ending.cause is Cause.SENT and event.attempt < fax.attempts + 1 and fax.state != State.CALLING:
-        return _sent(_with_line(fax, event), event, policy, now)
+        # the doubt was about this attempt: it has arrived, and no other one has
+        return _sent(replace(_with_line(fax, event), doubtful=False), event, policy, now)
     return Step(fax)
 
 
@@ -260,7 +261,7 @@ def _sent(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
     commands: tuple[Command, ...] = (WithdrawCall(event.attempt),)
     if policy.notify_success:
         commands += (WriteLetter(Letter.SENT),)
-    sent = replace(_to(fax, State.SENT, now), pages_done=fax.pages, doubtful=False)
+    sent = replace(_to(fax, State.SENT, now), pages_done=fax.pages)
     return Step(sent, commands, f"sent: {count(fax.pages or 0, 'page')} confirmed in attempt {event.attempt}")
 
 

@@ -1,0 +1,78 @@
+"""What is believed of an attempt, from what lies on the disk."""
+
+from nexefax.fax.cause import Cause
+from nexefax.fax.outcome import Outcome
+from nexefax.fax.reconcile import REPORT_GRACE, TRACE_GRACE, Ended, HandOver, Seen, Verdict, Wait, judge
+
+PLACED, DEADLINE = 1_000.0, 2_000.0
+
+
+def seen(**values: object) -> Seen:
+    return Seen(pages=5, placed_at=PLACED, deadline=DEADLINE, **values)  # type: ignore[arg-type]
+
+
+def cause(verdict: Verdict) -> Cause:
+    assert isinstance(verdict, Ended)
+    return verdict.ending.cause
+
+
+def test_a_report_is_believed_whatever_else_lies_there() -> None:
+    outcome = Outcome(kind="sent", status="SUCCESS", pages=5)
+    verdict = judge(seen(outcome=outcome, staged=True, waiting=True, done="Failed", done_at=1.0), PLACED)
+    assert isinstance(verdict, Ended)
+    assert (verdict.ending.cause, verdict.outcome) == (Cause.SENT, outcome)
+
+
+def test_a_staged_call_file_was_never_dialled() -> None:
+    assert judge(seen(staged=True), DEADLINE * 9) == HandOver()
+
+
+def test_an_untouched_call_file_waits_as_long_as_asterisk_is_away() -> None:
+    assert judge(seen(waiting=True), DEADLINE * 9) == Wait(DEADLINE * 9 + TRACE_GRACE)
+
+
+def test_a_call_file_that_is_dialled_waits_for_its_deadline() -> None:
+    dialling = seen(waiting=True, dialling_since=PLACED + 1, asterisk_since=10.0)
+    assert judge(dialling, PLACED + 5) == Wait(DEADLINE)
+    assert cause(judge(dialling, DEADLINE)) is Cause.UNKNOWN
+
+
+def test_asterisk_restarted_while_it_rang() -> None:
+    restarted = seen(waiting=True, dialling_since=PLACED + 1, asterisk_since=PLACED + 10)
+    assert judge(restarted, PLACED + 11) == Wait(PLACED + 10 + REPORT_GRACE)
+    assert cause(judge(restarted, PLACED + 10 + REPORT_GRACE)) is Cause.RESTARTED
+
+
+def test_asterisk_restarted_in_the_middle_of_a_page() -> None:
+    restarted = seen(
+        waiting=True, dialling_since=PLACED + 1, started_at=PLACED + 5, asterisk_since=PLACED + 30
+    )
+    assert judge(restarted, PLACED + 31) == Wait(PLACED + 30 + REPORT_GRACE)
+    assert cause(judge(restarted, PLACED + 30 + REPORT_GRACE)) is Cause.UNKNOWN
+
+
+def test_a_running_fax_has_its_deadline() -> None:
+    running = seen(waiting=True, started_at=PLACED + 5, asterisk_since=10.0)
+    assert judge(running, DEADLINE - 1) == Wait(DEADLINE)
+    assert cause(judge(running, DEADLINE)) is Cause.UNKNOWN
+
+
+def test_a_call_that_ended_without_a_report_has_a_moments_grace() -> None:
+    silent = seen(started_at=PLACED + 5, done="Completed", done_at=PLACED + 60)
+    assert judge(silent, PLACED + 61) == Wait(PLACED + 60 + REPORT_GRACE)
+    assert cause(judge(silent, PLACED + 60 + REPORT_GRACE)) is Cause.UNKNOWN
+
+
+def test_without_a_failed_extension_nobody_answered_is_learned_from_the_done_folder() -> None:
+    for status in ("Expired", "Failed"):
+        verdict = judge(seen(done=status, done_at=PLACED + 40), PLACED + 40 + REPORT_GRACE)
+        assert cause(verdict) is Cause.NO_ANSWER
+    assert judge(seen(done="Expired", done_at=PLACED + 40), PLACED + 41) == Wait(PLACED + 40 + REPORT_GRACE)
+    assert judge(seen(done="Expired"), PLACED + 1) == Wait(PLACED + REPORT_GRACE)
+    answered = judge(seen(done="completed", done_at=PLACED + 40), PLACED + 40 + REPORT_GRACE)
+    assert cause(answered) is Cause.UNKNOWN
+
+
+def test_a_vanished_call_file_is_told_as_unknown() -> None:
+    assert judge(seen(), PLACED + 1) == Wait(PLACED + TRACE_GRACE)
+    assert cause(judge(seen(), PLACED + TRACE_GRACE)) is Cause.UNKNOWN
