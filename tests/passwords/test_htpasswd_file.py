@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexefax import htpasswd_disk, htpasswd_lines, password_hashes
 from nexefax.errors import ConfigError
-from nexefax.passwords import HtpasswdFile, PasswordFiles
+from nexefax.passwords import HtpasswdFile, PasswordFiles, disk, hashes
+from nexefax.passwords import lines as htpasswd_lines
 
 
 def hashed(password: str, cost: int = 4) -> str:
@@ -212,7 +212,7 @@ def test_a_file_without_permission_is_said_with_the_remedy(path: Path) -> None:
 
 
 def test_a_huge_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(htpasswd_disk, "LARGEST_FILE", 100)
+    monkeypatch.setattr(disk, "LARGEST_FILE", 100)
     path.write_text(f"bob:{SECRET}\n" * 2)
     with pytest.raises(ConfigError, match="more than 100 bytes"):
         HtpasswdFile(path).users()
@@ -222,13 +222,13 @@ def test_an_unchanged_file_is_read_once(path: Path, monkeypatch: pytest.MonkeyPa
     path.write_text(f"bob:{SECRET}\n")
     file = HtpasswdFile(path)
     reads: list[Path] = []
-    real = htpasswd_disk.read
+    real = disk.read
 
     def read(path: Path) -> tuple[os.stat_result, bytes]:
         reads.append(path)
         return real(path)
 
-    monkeypatch.setattr(htpasswd_disk, "read", read)
+    monkeypatch.setattr(disk, "read", read)
     assert file.verify("bob", "secret")
     assert file.verify("bob", "secret")
     assert reads == [path]
@@ -363,7 +363,7 @@ def test_a_missing_directory_and_one_without_permission_are_said(tmp_path: Path)
 
 
 def test_a_writer_that_never_ends_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(htpasswd_disk, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(disk, "LOCK_SECONDS", 0.05)
     other = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -374,7 +374,7 @@ def test_a_writer_that_never_ends_is_said(path: Path, monkeypatch: pytest.Monkey
 
 
 def add_some(path: Path, first: int) -> None:
-    password_hashes.NEW_BCRYPT_COST = 4
+    hashes.NEW_BCRYPT_COST = 4
     for number in range(first, first + 10):
         HtpasswdFile(path).add(f"user{number}", "x")
 

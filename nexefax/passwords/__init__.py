@@ -15,11 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nexefax import htpasswd_disk
+from nexefax.config.kinds import control_characters
 from nexefax.errors import ConfigError
-from nexefax.htpasswd_lines import Line, added, changed, parse, removed
-from nexefax.option_kinds import control_characters
-from nexefax.password_hashes import (
+from nexefax.passwords import disk
+from nexefax.passwords.hashes import (
     LONGEST_PASSWORD,
     NOBODYS_HASH,
     HashKind,
@@ -28,6 +27,7 @@ from nexefax.password_hashes import (
     matches,
     new_hash,
 )
+from nexefax.passwords.lines import Line, added, changed, parse, removed
 
 _log = logging.getLogger("nexefax.passwords")
 
@@ -91,7 +91,7 @@ class HtpasswdFile:
 
     def users(self) -> tuple[str, ...]:
         """The names in the file, in its order, with those whose hash is refused; raises ConfigError."""
-        names = (line.user for line in parse(htpasswd_disk.read(self.path)[1]) if line.user is not None)
+        names = (line.user for line in parse(disk.read(self.path)[1]) if line.user is not None)
         return tuple(dict.fromkeys(name.decode(errors="replace") for name in names))
 
     def add(self, user: str, password: str) -> None:
@@ -127,11 +127,11 @@ class HtpasswdFile:
         """The lines and what writes others in their place, while no other writer may; raises ConfigError."""
         path = self.path.resolve()  # a link stays a link
         try:
-            with htpasswd_disk.one_writer(path):
-                old, raw = htpasswd_disk.read(path) if path.exists() else (None, b"")
+            with disk.one_writer(path):
+                old, raw = disk.read(path) if path.exists() else (None, b"")
                 yield (
                     parse(raw),
-                    lambda lines: htpasswd_disk.replace(path, b"".join(line.text for line in lines), old),
+                    lambda lines: disk.replace(path, b"".join(line.text for line in lines), old),
                 )
         except FileNotFoundError as error:
             raise ConfigError(
@@ -145,11 +145,11 @@ class HtpasswdFile:
 
     def _content(self) -> _Content:
         with self._lock:
-            if self._state is None or self._state != htpasswd_disk.state_of(self.path):
-                status, raw = htpasswd_disk.read(self.path)
+            if self._state is None or self._state != disk.state_of(self.path):
+                status, raw = disk.read(self.path)
                 self._last = self._checked(raw)
                 young = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _YOUNG_NS
-                self._state = None if young else htpasswd_disk.state(status)
+                self._state = None if young else disk.state(status)
             return self._last
 
     def _checked(self, raw: bytes) -> _Content:

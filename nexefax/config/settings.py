@@ -1,60 +1,23 @@
 """The options of NexeFax: one table that drives parsing, the sample files and the README's tables.
 
-Each field of the frozen dataclasses below is an option of the same name; its metadata has what the
-tables show and what the reader checks (:class:`Option`). Units are in the purpose of each.
+Each field of the frozen dataclasses below is an option of the same name; its metadata has what the tables
+show and what the reader checks (:class:`nexefax.config.options.Option`). Units are in the purpose of each.
 """
 
-# ruff: noqa: RUF009 - each default is a field() made by _option, evaluated once, as dataclasses want it
+# ruff: noqa: RUF009 - each default is a field() made by option(), evaluated once, as dataclasses want it
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from nexefax import option_kinds as kinds
-from nexefax.option_kinds import Kind, Network
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A row of the tables.
-
-    ``options`` and ``default`` replace the texts that the kind and the field's default give. A ``required``
-    option has no default but an ``example``. What is not ``live`` changes only with a restart.
-    """
-
-    kind: Kind
-    purpose: str
-    options: str = ""
-    default: str | None = None
-    required: bool = False
-    example: str = ""
-    live: bool = True
-
-    @property
-    def choices(self) -> str:
-        """The text of the column "Options"."""
-        return self.options or self.kind.options
-
-
-def _option(kind: Kind, value: Any, purpose: str, **more: Any) -> Any:
-    """A field with the default ``value`` (called, when it is a function)."""
-    metadata = {"option": Option(kind, purpose, **more)}
-    secret = kind.secret
-    if callable(value):
-        return field(default_factory=value, metadata=metadata, repr=not secret)
-    return field(default=value, metadata=metadata, repr=not secret)
-
-
-def _required(kind: Kind, purpose: str, example: str, **more: Any) -> Any:
-    return field(metadata={"option": Option(kind, purpose, required=True, example=example, **more)})
-
+from nexefax.config import fax_kinds, kinds
+from nexefax.config.kinds import Network
+from nexefax.config.options import option, required
 
 _SIBLING = Path()  # stands for "beside ast_call_dir" until __post_init__ knows where that is
 
@@ -68,104 +31,105 @@ _DAY = 86400
 class General:
     """Section [general]: Asterisk, directories, how faxes are sent and received."""
 
-    tx_channel: str = _required(
-        kinds.CHANNEL,
+    tx_channel: str = required(
+        fax_kinds.CHANNEL,
         "The Asterisk channel that is originated to send a fax. It must contain the string ${TO}, which is "
         "replaced with the recipient's fax number.",
         "PJSIP/${TO}@trunk",
+        adding="the channel that Asterisk dials faxes on",
     )
-    rx_dir: Path = _option(
+    rx_dir: Path = option(
         kinds.PATH,
         Path("/var/spool/asterisk/tmp"),
         "The directory that Asterisk stores received faxes (TIFF files) in.",
         live=False,
     )
-    ast_call_dir: Path = _option(
+    ast_call_dir: Path = option(
         kinds.PATH,
         Path("/var/spool/asterisk/outgoing"),
         "The directory that Asterisk reads call files from.",
         live=False,
     )
-    tmp_dir: Path = _option(
+    tmp_dir: Path = option(
         kinds.PATH,
         Path("/tmp/nexefax"),  # noqa: S108 - the beta's default; the daemon refuses it unless it is its own, 0700
         "The directory for temporary files of NexeFax.",
         live=False,
     )
-    ast_context: str = _option(kinds.CONTEXT, "nexefax", "The context of NexeFax in Asterisk's dialplan.")
-    tx_max_retries: int = _option(
+    ast_context: str = option(fax_kinds.CONTEXT, "nexefax", "The context of NexeFax in Asterisk's dialplan.")
+    tx_max_retries: int = option(
         kinds.whole(0, 1000), 5, "How many times a fax that failed is tried again before it is given up."
     )
-    tx_retry_time: int = _option(
+    tx_retry_time: int = option(
         kinds.whole(0, 7 * _DAY, "seconds"), 300, "How many seconds to wait before a fax is tried again."
     )
-    tx_wait_time: int = _option(
+    tx_wait_time: int = option(
         kinds.whole(1, 3600, "seconds"), 30, "How many seconds Asterisk waits for an answer to its call."
     )
-    tx_faxopt_ecm: bool = _option(
+    tx_faxopt_ecm: bool = option(
         kinds.YES_NO, True, "Asterisk's FAXOPT item 'ecm': correct transmission errors."
     )
-    tx_faxopt_modem: str = _option(
-        kinds.MODEM_LIST, "v17,v27,v29", "Asterisk's FAXOPT item 'modem': the modems that may be used."
+    tx_faxopt_modem: str = option(
+        fax_kinds.MODEM_LIST, "v17,v27,v29", "Asterisk's FAXOPT item 'modem': the modems that may be used."
     )
-    tx_faxopt_faxdetect: bool = _option(
-        kinds.FAX_DETECTION,
+    tx_faxopt_faxdetect: bool = option(
+        fax_kinds.FAX_DETECTION,
         False,
         "Asterisk's FAXOPT item 'faxdetect': look out for the tones of a fax machine.",
     )
-    tx_faxopt_minrate: int = _option(
-        kinds.RATE, 4800, "Asterisk's FAXOPT item 'minrate': the slowest rate in bits per second."
+    tx_faxopt_minrate: int = option(
+        fax_kinds.RATE, 4800, "Asterisk's FAXOPT item 'minrate': the slowest rate in bits per second."
     )
-    tx_faxopt_maxrate: int = _option(
-        kinds.RATE, 14400, "Asterisk's FAXOPT item 'maxrate': the fastest rate in bits per second."
+    tx_faxopt_maxrate: int = option(
+        fax_kinds.RATE, 14400, "Asterisk's FAXOPT item 'maxrate': the fastest rate in bits per second."
     )
-    tx_faxopt_t38timeout: int = _option(
+    tx_faxopt_t38timeout: int = option(
         kinds.whole(0, 600_000, "milliseconds"),
         5000,
         "Asterisk's FAXOPT item 't38timeout': how many milliseconds the change to T.38 may take.",
     )
-    tx_faxopt_negboth: bool = _option(
+    tx_faxopt_negboth: bool = option(
         kinds.YES_NO, False, "Asterisk's FAXOPT item 'negotiate_both': either side may ask for T.38."
     )
-    tx_resolution: str = _option(
+    tx_resolution: str = option(
         kinds.choice("fine", "standard"),
         "fine",
         "The resolution of faxes that are sent: fine (204x196), or standard (204x98), which is twice as fast.",
     )
-    tx_fit: str = _option(
+    tx_fit: str = option(
         kinds.choice("size", "width"),
         "size",
         "How pages are put on fax paper: size keeps their true size and shrinks only what is wider, "
         "width makes every page as wide as the paper.",
     )
-    tx_max_pages: int = _option(kinds.whole(1, 10_000, "pages"), 500, "The most pages that a fax may have.")
-    tx_page_minutes: int = _option(
+    tx_max_pages: int = option(kinds.whole(1, 10_000, "pages"), 500, "The most pages that a fax may have.")
+    tx_page_minutes: int = option(
         kinds.whole(1, 240, "minutes"), 6, "A page that takes longer than this to send is warned about."
     )
-    rx_format: str = _option(
+    rx_format: str = option(
         kinds.choice("pdf", "tiff", "both"), "pdf", "What is attached to the mail about a received fax."
     )
-    data_dir: Path = _option(
-        kinds.PLAIN_PATH,
+    data_dir: Path = option(
+        fax_kinds.PLAIN_PATH,
         Path("/var/lib/nexefax"),
         "The directory for faxes and the journal of NexeFax. Asterisk must be able to read in it.",
         live=False,
     )
-    convert_jobs: int = _option(
+    convert_jobs: int = option(
         kinds.whole(0, 64),
         0,
         "How many documents are converted at the same time; 0 is as many as the machine has processor cores.",
         live=False,
     )
-    convert_timeout: int = _option(
+    convert_timeout: int = option(
         kinds.whole(1, 3600, "seconds"), 120, "How many seconds the conversion of a document may take."
     )
-    sweep_interval: int = _option(
+    sweep_interval: int = option(
         kinds.whole(1, _DAY, "seconds"),
         60,
         "How often, in seconds, NexeFax looks for faxes that Asterisk could not tell it about.",
     )
-    ast_staging_dir: Path = _option(
+    ast_staging_dir: Path = option(
         kinds.PATH,
         _SIBLING,
         "The directory that call files are written in, before they are moved to ast_call_dir. It must be on the "
@@ -173,14 +137,14 @@ class General:
         default="`nexefax` beside ast_call_dir",
         live=False,
     )
-    ast_done_dir: Path = _option(
+    ast_done_dir: Path = option(
         kinds.PATH,
         _SIBLING,
         "The directory that Asterisk moves call files to that are done.",
         default="`outgoing_done` beside ast_call_dir",
         live=False,
     )
-    ast_control: Path = _option(
+    ast_control: Path = option(
         kinds.PATH,
         Path("/var/run/asterisk/asterisk.ctl"),
         "Asterisk's control socket: what is being sent right now is asked there.",
@@ -197,48 +161,48 @@ class General:
 class Logging:
     """Section [logging]."""
 
-    file: Path = _option(kinds.PATH, Path("/var/log/nexefax/info.log"), "The log file of NexeFax.")
-    debug: bool = _option(kinds.YES_NO, False, "Log more, to find a problem.")
+    file: Path = option(kinds.PATH, Path("/var/log/nexefax/info.log"), "The log file of NexeFax.")
+    debug: bool = option(kinds.YES_NO, False, "Log more, to find a problem.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """Section [server]: where NexeFax listens."""
 
-    bind: str = _option(
+    bind: str = option(
         kinds.HOST,
         "0.0.0.0",  # noqa: S104 - the beta's default: the web page is for the whole house
         "The IP address that the web server listens on.",
         options="0.0.0.0 for every IP address or a specific IP address",
         live=False,
     )
-    port_fagi: int = _option(kinds.PORT, 4573, "The port that the FastAGI server listens on.", live=False)
-    port_http: int = _option(kinds.PORT, 3298, "The port that the web server listens on.", live=False)
-    web_session_length: int = _option(
+    port_fagi: int = option(kinds.PORT, 4573, "The port that the FastAGI server listens on.", live=False)
+    port_http: int = option(kinds.PORT, 3298, "The port that the web server listens on.", live=False)
+    web_session_length: int = option(
         kinds.whole(1, 3650 * _DAY, "seconds"),
         _DAY,
         "How many seconds a user stays signed in on the web page.",
     )
-    fagi_bind: str = _option(
+    fagi_bind: str = option(
         kinds.HOST,
         "127.0.0.1",
         "The IP address that the FastAGI server listens on. Another one is only needed when Asterisk runs on "
         "another machine.",
         live=False,
     )
-    fagi_allow: tuple[Network, ...] = _option(
+    fagi_allow: tuple[Network, ...] = option(
         kinds.NETWORKS, _LOOPBACK, "Who may speak to the FastAGI server.", default="127.0.0.0/8, ::1"
     )
-    trusted_proxies: tuple[Network, ...] = _option(
+    trusted_proxies: tuple[Network, ...] = option(
         kinds.NETWORKS,
         _PROXIES,
         "The reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
         default="127.0.0.1, ::1",
     )
-    max_upload_mb: int = _option(
+    max_upload_mb: int = option(
         kinds.whole(1, 2048, "megabytes"), 50, "The largest document that may be uploaded, in megabytes."
     )
-    control_socket: Path = _option(
+    control_socket: Path = option(
         kinds.PATH,
         Path("/run/nexefax/control.sock"),
         "The socket over which the command line speaks to the running server.",
@@ -255,41 +219,41 @@ def _local_sender() -> str:
 class Email:
     """Section [email]: how mail is sent. ``smtp_auth_pass`` is left out of the repr."""
 
-    method: str = _option(kinds.choice("sendmail", "smtp"), "sendmail", "How mail is sent.")
-    smtp_mode: str = _option(
+    method: str = option(kinds.choice("sendmail", "smtp"), "sendmail", "How mail is sent.")
+    smtp_mode: str = option(
         kinds.choice("tls", "ssl"),
         "",
         "If method is smtp, the mode of the connection.",
         options="tls for STARTTLS, ssl for SSL, leave blank for nothing",
     )
-    smtp_port: int = _option(
+    smtp_port: int = option(
         kinds.whole(1, 65535), 25, "If method is smtp, the port of the mail server.", options=" "
     )
-    smtp_auth: bool = _option(
+    smtp_auth: bool = option(
         kinds.YES_NO, False, "If method is smtp, whether the mail server wants a user and a password."
     )
-    smtp_host: str = _option(
+    smtp_host: str = option(
         kinds.HOST, "127.0.0.1", "If method is smtp, the mail server.", options="IP or FQDN"
     )
-    smtp_auth_user: str = _option(kinds.TEXT, "", "If smtp_auth is Yes, the user.")
-    smtp_auth_pass: str = _option(kinds.SECRET, "", "If smtp_auth is Yes, the password.")
-    from_name: str = _option(kinds.TEXT, "NexeFax", "The name that mail is sent from.")
-    from_email: str = _option(
+    smtp_auth_user: str = option(kinds.TEXT, "", "If smtp_auth is Yes, the user.")
+    smtp_auth_pass: str = option(kinds.SECRET, "", "If smtp_auth is Yes, the password.")
+    from_name: str = option(kinds.TEXT, "NexeFax", "The name that mail is sent from.")
+    from_email: str = option(
         kinds.ADDRESS,
         _local_sender,
         "The address that mail is sent from.",
         default="nexefax@**your local host name**",
     )
-    subject: str = _option(kinds.TEXT, "New eFax Received", "The subject of mail about a received fax.")
-    smtp_timeout: int = _option(
+    subject: str = option(kinds.TEXT, "New eFax Received", "The subject of mail about a received fax.")
+    smtp_timeout: int = option(
         kinds.whole(1, 3600, "seconds"), 60, "How many seconds the mail server may take to answer."
     )
-    smtp_ca_file: Path | None = _option(
+    smtp_ca_file: Path | None = option(
         kinds.PATH,
         None,
         "A file with the certificate authority of the mail server, where it is not one that this machine knows.",
     )
-    sendmail: Path = _option(
+    sendmail: Path = option(
         kinds.PATH, Path("/usr/sbin/sendmail"), "If method is sendmail, the program that takes the mail."
     )
 
@@ -302,75 +266,73 @@ class Account:
     """A section of accounts.conf; ``id`` is the section's name as written."""
 
     id: str
-    rx_email_to: tuple[str, ...] = _required(
-        kinds.ADDRESSES, "The mail addresses that faxes are sent to.", "fax@example.com"
+    rx_email_to: tuple[str, ...] = required(
+        kinds.ADDRESSES,
+        "The mail addresses that faxes are sent to.",
+        "fax@example.com",
+        adding="the address that received faxes are mailed to",
     )
-    rx_email_cc: tuple[str, ...] = _option(kinds.ADDRESSES, (), "The mail addresses that get a copy (CC).")
-    rx_email_bcc: tuple[str, ...] = _option(
+    rx_email_cc: tuple[str, ...] = option(kinds.ADDRESSES, (), "The mail addresses that get a copy (CC).")
+    rx_email_bcc: tuple[str, ...] = option(
         kinds.ADDRESSES, (), "The mail addresses that get a copy which the others don't see (BCC)."
     )
-    rx_email_subject: str = _option(
+    rx_email_subject: str = option(
         kinds.TEXT,
         "",
         "The subject of mail about a received fax.",
         default="The [email] subject option in config.conf",
     )
-    tx_number: str = _required(
-        kinds.FAX_NUMBER,
+    tx_number: str = required(
+        fax_kinds.FAX_NUMBER,
         "The number that faxes are sent from, with country and area code.",
         "12025550154",
         options="Digits, with no symbols or letters",
+        adding="the number that faxes are sent from",
     )
-    tx_name: str = _required(kinds.TEXT, "The name of who sends the faxes.", "ACME Corporation")
-    tx_notify_success: bool = _option(
+    tx_name: str = required(
+        kinds.TEXT,
+        "The name of who sends the faxes.",
+        "ACME Corporation",
+        adding="the name that faxes are sent under",
+    )
+    tx_notify_success: bool = option(
         kinds.YES_NO, False, "Send a mail when a fax of this account was sent.", options="True or False"
     )
-    tx_notify_failure: bool = _option(
+    tx_notify_failure: bool = option(
         kinds.YES_NO,
         True,
         "Send a mail when a fax of this account could not be sent.",
         options="True or False",
     )
-    tx_channel: str = _option(
-        kinds.CHANNEL,
+    tx_channel: str = option(
+        fax_kinds.CHANNEL,
         "",
         "A channel of its own for this account's faxes.",
         default="The [general] tx_channel option in config.conf",
     )
-    tx_resolution: str = _option(
+    tx_resolution: str = option(
         kinds.choice("fine", "standard"),
         "",
         "The resolution of faxes that are sent.",
         default=_AS_INSTALLATION,
     )
-    tx_fit: str = _option(
+    tx_fit: str = option(
         kinds.choice("size", "width"), "", "How pages are put on fax paper.", default=_AS_INSTALLATION
     )
-    rx_format: str = _option(
+    rx_format: str = option(
         kinds.choice("pdf", "tiff", "both"),
         "",
         "What is attached to the mail about a received fax.",
         default=_AS_INSTALLATION,
     )
-    info_name: str = _option(kinds.TEXT, "", "About the sender: name.")
-    info_fax: str = _option(kinds.TEXT, "", "About the sender: fax number.")
-    info_phone: str = _option(kinds.TEXT, "", "About the sender: phone number.")
-    info_email: str = _option(kinds.TEXT, "", "About the sender: mail address.")
-    info_web: str = _option(kinds.TEXT, "", "About the sender: website.")
+    info_name: str = option(kinds.TEXT, "", "About the sender: name.")
+    info_fax: str = option(kinds.TEXT, "", "About the sender: fax number.")
+    info_phone: str = option(kinds.TEXT, "", "About the sender: phone number.")
+    info_email: str = option(kinds.TEXT, "", "About the sender: mail address.")
+    info_web: str = option(kinds.TEXT, "", "About the sender: website.")
 
 
 #: The sections of config.conf, in the order of the tables.
 SECTIONS: Mapping[str, type[General | Logging | Server | Email]] = MappingProxyType(
     {"general": General, "logging": Logging, "server": Server, "email": Email}
 )
-
-
-def options_of(section: type) -> Mapping[str, Option]:
-    """The options of a section's dataclass by name, in the order of the tables."""
-    return MappingProxyType(
-        {
-            option.name: option.metadata["option"]
-            for option in dataclasses.fields(section)
-            if "option" in option.metadata
-        }
-    )

@@ -20,9 +20,6 @@ Network = IPv4Network | IPv6Network
 #: may have 998 (RFC 5322, 2.1.1); no value comes near unless by accident.
 LONGEST_VALUE = 500
 
-#: Account ids and contexts: Asterisk keeps 79 bytes of both (AST_MAX_ACCOUNT_CODE, AST_MAX_CONTEXT).
-LONGEST_NAME = 79
-
 
 class Refused(ValueError):
     """A value that can't be taken: ``what`` goes after "option=value", ``remedy`` is what to do."""
@@ -46,6 +43,17 @@ class Kind:
     options: str = ""
     secret: bool = False
     folded: bool = False
+
+    @staticmethod
+    def write(value: Any) -> str:
+        """A value as it is written in a file; ``parse`` reads it again."""
+        if isinstance(value, bool):
+            return "Yes" if value else "No"
+        if isinstance(value, tuple):
+            return ", ".join(map(Kind.write, value))
+        if isinstance(value, IPv4Network | IPv6Network) and value.num_addresses == 1:
+            return str(value.network_address)
+        return "" if value is None else str(value)
 
     def read(self, text: str) -> Any:
         """The value of ``text``; raises :class:`Refused`. Whoever the value is for, it is one line of text."""
@@ -93,14 +101,6 @@ def _yes_no(text: str) -> bool:
 YES_NO = Kind(_yes_no, "Yes or No")
 
 
-def _fax_detection(text: str) -> bool:
-    # FAXOPT(faxdetect) also takes cng and t38, each one half of what yes means (res_fax.c, acf_faxopt_write).
-    return text.lower() in {"cng", "t38"} or _yes_no(text)
-
-
-FAX_DETECTION = Kind(_fax_detection, "Yes or No")
-
-
 def whole(low: int, high: int, unit: str = "") -> Kind:
     """A whole number from ``low`` to ``high``, of ``unit`` (for the tables)."""
 
@@ -140,60 +140,6 @@ def _path(text: str) -> Path:
 PATH = Kind(_path)
 
 
-def _plain_path(text: str) -> Path:
-    # Faxes lie below it, and their names go through the dialplan: SendFAX splits at "," and "&" (res_fax.c),
-    # call files end at ";" and " #" (pbx_spool.c), "$" would be evaluated.
-    if not re.fullmatch(r"[A-Za-z0-9._/+@-]+", text):
-        raise Refused(
-            "has characters that Asterisk's dialplan can't carry", "use letters, digits and . _ - + @ / only"
-        )
-    return _path(text)
-
-
-PLAIN_PATH = Kind(_plain_path)
-
-MODEMS = ("v17", "v27", "v29", "v34")
-RATES = (2400, 4800, 7200, 9600, 12000, 14400, 28800, 33600)
-_RATE_LIST = ", ".join(map(str, RATES[:-1])) + f" or {RATES[-1]}"
-
-# Which modems can do a rate, as Asterisk sees it (res_fax.c, check_modem_rate): a rate that none of the
-# chosen ones can do makes SendFAX fail at once.
-_MODEMS_OF_RATE = {
-    2400: {"v34"},
-    4800: {"v27", "v34"},
-    7200: {"v17", "v29", "v34"},
-    9600: {"v17", "v27", "v29", "v34"},
-    12000: {"v17", "v34"},
-    14400: {"v17", "v34"},
-    28800: {"v34"},
-    33600: {"v34"},
-}
-
-
-def rate_fits(rate: int, modems: str) -> bool:
-    """Whether Asterisk lets ``rate`` (bit/s) go with ``modems`` (comma separated, as MODEM_LIST gives them)."""
-    return not _MODEMS_OF_RATE[rate].isdisjoint(modems.split(","))
-
-
-def _modems(text: str) -> str:
-    names = [name.strip().lower() for name in text.split(",")]
-    for name in names:
-        if name not in MODEMS:
-            raise Refused(f"has the unknown modem {name!r}", f"write some of {','.join(MODEMS)}")
-    return ",".join(dict.fromkeys(names))
-
-
-MODEM_LIST = Kind(_modems, "Some of v17,v27,v29,v34")
-
-
-def _rate(text: str) -> int:
-    if not text.isdecimal() or int(text) not in RATES:
-        raise Refused("is no rate of fax machines", f"write {_RATE_LIST}")
-    return int(text)
-
-
-RATE = Kind(_rate, _RATE_LIST)
-
 # Dot-atoms of RFC 5321, 4.1.2; a host name without a dot is fine inside a house, and so are underscores.
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -227,40 +173,6 @@ def _addresses(text: str) -> tuple[str, ...]:
 ADDRESS = Kind(_address, "A mail address")
 ADDRESSES = Kind(_addresses, "One mail address, or several separated by commas (,)", folded=True)
 
-#: ITU-T E.164 has 15 digits; prefixes for lines and carriers come before them.
-_LONGEST_NUMBER = 32
-
-
-def _fax_number(text: str) -> str:
-    digits = re.sub(r"[\s().\-/\u2010-\u2015\u00a0]", "", text)
-    if not re.fullmatch(rf"\+?[0-9]{{1,{_LONGEST_NUMBER}}}", digits):
-        raise Refused("is no fax number", "write digits with country and area code, e.g. 12025550154")
-    return digits
-
-
-FAX_NUMBER = Kind(_fax_number, "Digits")
-
-
-def _channel(text: str) -> str:
-    if "${TO}" not in text:
-        raise Refused("lacks ${TO}", "put ${TO} where the number to dial belongs, e.g. PJSIP/${TO}@trunk")
-    # Both begin a comment in a call file (pbx_spool.c, apply_outgoing): the rest of the line would be lost.
-    if ";" in text or re.search(r"(^|\s)#", text):
-        raise Refused("has a ; or # in it that begins a comment in Asterisk's call files", "leave it out")
-    return text
-
-
-CHANNEL = Kind(_channel, "Must contain ${TO}")
-
-
-def _context(text: str) -> str:
-    if not re.fullmatch(rf"[A-Za-z0-9_.-]{{1,{LONGEST_NAME}}}", text):
-        raise Refused("is no name of a dialplan context", "use letters, digits and . _ - only")
-    return text
-
-
-CONTEXT = Kind(_context)
-
 
 def _host(text: str) -> str:
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
@@ -293,19 +205,3 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 NETWORKS = Kind(_networks, "IP addresses or networks, separated by commas", folded=True)
-
-
-def check_account_id(name: str) -> None:
-    """Refuse an account id that can't be a file's name, an argument of the dialplan or a call file's value.
-
-    Raises :class:`Refused`.
-    """
-    if control_characters(name):
-        raise Refused("has a control character in it", "write it again by hand")
-    if name.startswith(".") or re.search(r'[/\\,;:"$()\[\]{}<>|&#]', name):
-        # The id is the name of its auth file, part of a received fax's file name, and goes through Gosub.
-        raise Refused(
-            "has a character that an account's name can't have", "use letters, digits, spaces and . _ - only"
-        )
-    if len(name.encode()) > LONGEST_NAME:
-        raise Refused(f"is longer than {LONGEST_NAME} bytes", "shorten it")
