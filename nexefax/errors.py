@@ -26,6 +26,8 @@ or the field, and the remedy where there is one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class NexeFaxError(Exception):
     """The root of everything that NexeFax raises on purpose."""
@@ -96,10 +98,16 @@ class AgiError(PeerError):
 
 
 class HttpError(PeerError):
-    """A request that is answered with ``status`` and closes the connection when ``close`` is set."""
+    """A request that is answered with ``status`` and closes the connection when ``close`` is set.
 
-    def __init__(self, status: int, detail: str = "", *, close: bool = False) -> None:
+    ``headers`` go out with the answer (``Allow`` with 405, ``Retry-After`` with 503).
+    """
+
+    def __init__(
+        self, status: int, detail: str = "", *, close: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail or str(status))
         self.status = status
         self.detail = detail
         self.close = close
+        self.headers = headers or {}
