@@ -268,7 +268,7 @@ class Account:
     id: str
     rx_email_to: tuple[str, ...] = required(
         kinds.ADDRESSES,
-        "The mail addresses that faxes are sent to.",
+        "The mail addresses that received faxes, and notices about sent ones, are mailed to.",
         "fax@example.com",
         adding="the address that received faxes are mailed to",
     )
@@ -296,13 +296,16 @@ class Account:
         adding="the name that faxes are sent under",
     )
     tx_notify_success: bool = option(
-        kinds.YES_NO, False, "Send a mail when a fax of this account was sent.", options="True or False"
+        kinds.YES_NO,
+        False,
+        "Send a mail when a fax of this account was sent.",
+        options="Yes or No (or True or False)",
     )
     tx_notify_failure: bool = option(
         kinds.YES_NO,
         True,
         "Send a mail when a fax of this account could not be sent.",
-        options="True or False",
+        options="Yes or No (or True or False)",
     )
     tx_channel: str = option(
         fax_kinds.CHANNEL,
