@@ -1,0 +1,178 @@
+"""The scan lines of a page: what can be read of damaged T.4 and T.6 data, and what can't.
+
+libtiff and ImageMagick decode damaged data too, but they differ in what they keep, print one line for each bad
+scan line without its page, and give up on files whose tags lie. Here every scan line is known to be good or
+damaged, T.4 finds its way again at the next EOL (T.4 section 4.1.2), and data that is not what the tags say is
+tried in the other codings. Standard library only: it runs in a caged process of its own (`salvage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from nexefax.fax.convert.scanline import Bits, Line, one_dimensional, patched, two_dimensional
+
+FLIPPED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # least significant bit first
+
+_DOUBT: Final = 0.25  # a page with more damaged lines than this may be of another coding than its tags say
+
+
+class Coding(Enum):
+    """How scan lines are written one after the other."""
+
+    T4 = "t4"  # one-dimensional lines, each after an EOL
+    T4_2D = "t4-2d"  # a bit after each EOL tells one- and two-dimensional lines apart
+    T6 = "t6"
+    BYTES = "bytes"  # no EOL, lines begin at bytes (TIFF's compression 2)
+    WORDS = "words"  # no EOL, lines begin at 16-bit words (compression 32771)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read: scan lines, of which ``damaged`` (by index) can't be trusted.
+
+    ``complete`` is False when the data went on, but could not be read any more.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    damaged: set[int] = field(default_factory=set)
+    complete: bool = True
+
+    @property
+    def good(self) -> int:
+        """How many scan lines are as they were sent."""
+        return len(self.lines) - len(self.damaged)
+
+
+def read_t4(data: bytes, width: int, limit: int, *, two_d: bool) -> Reading:
+    """Read lines with EOLs before them (or without): every damaged one ends at the next EOL."""
+    bits, reading = Bits(data), Reading()
+    closing = [width] * 4
+    above = closing
+    position, doubtful = 0, False
+    while len(reading.lines) < limit:
+        plain = True  # one-dimensional
+        while position < bits.end and bits.zeros_at(position):
+            position = bits.after_eol(position)
+            if position < 0:
+                return reading
+            if two_d:
+                plain = bool(bits.words[position >> 3] >> (31 - (position & 7)) & 1)
+                position += 1
+        if position >= bits.end:
+            return reading
+        start = position
+        if plain:
+            changes, position, reached = one_dimensional(bits.words, position, width)
+        else:
+            changes, position, reached = two_dimensional(bits.words, position, width, above)
+        if reached == width and position <= bits.end:
+            above = changes + closing
+            doubtful = doubtful and not plain  # as good as the line that it was told against
+        else:
+            position = bits.next_eol(start)
+            if position < 0:
+                reading.complete = bits.end - start < 32  # less than that is padding, not a line
+                if reading.complete or not reached:
+                    return reading
+                position = bits.end
+            above, doubtful = patched(changes, reached, above), True
+        if doubtful:
+            reading.damaged.add(len(reading.lines))
+        reading.lines.append(above)
+    return reading
+
+
+def read_t6(data: bytes, width: int, limit: int) -> Reading:
+    """Read two-dimensional lines; what follows the first damage is lost, for there is no EOL to begin again at."""
+    bits, reading = Bits(data), Reading()
+    closing = [width] * 4
+    above = closing
+    position = 0
+    while len(reading.lines) < limit:
+        changes, after, reached = two_dimensional(bits.words, position, width, above)
+        if reached < width or after > bits.end:
+            # End of facsimile block: two EOLs (T.6 section 2.4.1.1); one is taken for it, nothing else is
+            reading.complete = bits.words[position >> 3] >> (20 - (position & 7)) & 4095 == 1
+            if changes and not reading.complete:
+                reading.damaged.add(len(reading.lines))
+                reading.lines.append(patched(changes, reached, above))
+            return reading
+        position = after
+        above = changes + closing
+        reading.lines.append(above)
+    return reading
+
+
+def read_aligned(data: bytes, width: int, limit: int, *, bits_apart: int) -> Reading:
+    """Read one-dimensional lines that begin at bytes or words (TIFF 6.0 section 10)."""
+    bits, reading = Bits(data), Reading()
+    closing = [width] * 4
+    above = closing
+    position = 0
+    while len(reading.lines) < limit and position < bits.end:
+        changes, position, reached = one_dimensional(bits.words, position, width)
+        if reached < width or position > bits.end:
+            reading.complete = False
+            if reached:
+                reading.damaged.add(len(reading.lines))
+                reading.lines.append(patched(changes, reached, above))
+            return reading
+        position += -position % bits_apart
+        above = changes + closing
+        reading.lines.append(above)
+    return reading
+
+
+def read_as(coding: Coding, data: bytes, width: int, limit: int) -> Reading:
+    """Read ``data``, most significant bit first, in one coding; at most ``limit`` lines."""
+    if coding is Coding.T6:
+        return read_t6(data, width, limit)
+    if coding in (Coding.T4, Coding.T4_2D):
+        return read_t4(data, width, limit, two_d=coding is Coding.T4_2D)
+    return read_aligned(data, width, limit, bits_apart=8 if coding is Coding.BYTES else 16)
+
+
+def read_strips(
+    strips: Iterable[tuple[bytes, int]], width: int, *, coding: Coding, flipped: bool
+) -> tuple[Reading, bool]:
+    """Read the strips of a page, each of so many lines, in the coding of its tags or whichever fits better.
+
+    ``flipped``: the least significant bit comes first. Returns also whether another coding was found.
+    """
+    pieces = list(strips)
+    best = _read_all(pieces, width, coding, flipped)
+    wanted = sum(lines for _, lines in pieces)
+    if best.good >= wanted * (1 - _DOUBT):
+        return best, False
+    found = False
+    for other, order in _others(coding, flipped):
+        reading = _read_all(pieces, width, other, order)
+        if reading.good - len(reading.damaged) > max(best.good - len(best.damaged), 8):
+            best, found = reading, True
+    return best, found
+
+
+def _others(coding: Coding, flipped: bool) -> Iterator[tuple[Coding, bool]]:
+    for order in (flipped, not flipped):
+        for other in Coding:
+            if (other, order) != (coding, flipped):
+                yield other, order
+
+
+def _read_all(pieces: Sequence[tuple[bytes, int]], width: int, coding: Coding, flipped: bool) -> Reading:
+    """The strips one below the other; where one is short, white lines keep those below at their place."""
+    whole = Reading()
+    for index, (data, limit) in enumerate(pieces):
+        part = read_as(coding, data.translate(FLIPPED) if flipped else data, width, limit)
+        whole.damaged.update(number + len(whole.lines) for number in part.damaged)
+        whole.lines += part.lines
+        whole.complete = whole.complete and part.complete
+        missing = limit - len(part.lines)
+        if missing and index + 1 < len(pieces):
+            whole.damaged.update(range(len(whole.lines), len(whole.lines) + missing))
+            whole.lines += [[width] * 4] * missing
+    return whole
