@@ -1,0 +1,245 @@
+"""A PDF, page by page, by two engines.
+
+The pages go through in runs. For each run poppler takes a look, Ghostscript draws, and poppler draws again what
+Ghostscript could not, drew with errors, or left blank though it is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from nexefax.errors import DocumentError
+from nexefax.fax.convert import ghostscript, poppler
+from nexefax.fax.convert.faxtiff import Strip, is_blank
+from nexefax.fax.convert.geometry import Fit, PageShape, Placement, place
+from nexefax.fax.convert.ghostscript import Drawn
+from nexefax.fax.convert.linetime import numbers_in_words
+from nexefax.fax.convert.poppler import Opening
+from nexefax.fax.convert.slots import Slots
+from nexefax.fax.convert.tiff import Resolution
+from nexefax.fax.convert.tone import Halftone, Picture, Tone, choose_tone, has_ink
+from nexefax.process import scratch_directory
+
+log = logging.getLogger("nexefax.convert")
+
+FIRST_RUN: Final = 4  # pages: few, so that something can be seen soon
+LONGEST_RUN: Final = 40  # pages: 0.3 s of text, after which another document may have its turn
+
+ASK_SECONDS: Final = 20.0  # for what the document says of itself
+LOOK_SECONDS: Final = 20.0  # for the look at one run; without it the pages are only drawn less well
+RUN_SECONDS: Final = 45.0  # for Ghostscript on one run; good pages of the corpus take up to 29 s
+PAGE_SECONDS: Final = 60.0  # for poppler on one page
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive pages that are ready, with the engine that drew each; ``failed`` could not be drawn at all."""
+
+    strips: tuple[Strip, ...]
+    engines: tuple[str, ...]
+    failed: tuple[int, ...]
+
+
+Result = tuple[Strip, str]  # a page and its engine
+
+
+class PdfJob:
+    """One PDF on its way; ``notes`` grows sentences for its sender."""
+
+    def __init__(
+        self,
+        pdf: Path,
+        room: Path,
+        *,
+        resolution: Resolution,
+        fit: Fit,
+        halftone: Halftone,
+        max_pages: int,
+        slots: Slots,
+    ) -> None:
+        self._pdf, self._room = pdf, room
+        self._resolution, self._fit, self._halftone, self._max_pages = resolution, fit, halftone, max_pages
+        self._turns = slots.document()
+        self._count = 0
+        self._flawed: set[int] = set()
+        self.notes: list[str] = []
+
+    async def render(self, deliver: Callable[[Run], Awaitable[None]]) -> None:
+        """Draw all pages and give them to ``deliver``, run by run in their order.
+
+        Raises DocumentError when the document or one of its pages can't be drawn; the runs before that page may
+        have been delivered.
+        """
+        shapes = await self._survey()
+        pages = [place(shape, self._resolution, self._fit) for shape in shapes]
+        failed: list[int] = []
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._run(part), name=f"pages from {part[0].number}")
+                for part in cut(pages, self._turns.jobs)
+            ]
+            for task in tasks:
+                run = await task
+                failed += run.failed
+                if not failed:
+                    await deliver(run)
+        if failed:
+            raise DocumentError(missing_sentence(failed, [shape.number for shape in shapes]))
+        if self._flawed:
+            named = numbers_in_words(sorted(self._flawed)).capitalize()
+            self.notes.append(
+                f"{named} of the document had errors in it: check how it looks before you rely on it."
+            )
+
+    async def _survey(self) -> list[PageShape]:
+        """The shapes of all pages; raises DocumentError when there are none, or too many."""
+        most = self._max_pages + 1
+        async with self._turns.turn(), scratch_directory(self._room) as scratch:
+            told = await poppler.contents(self._pdf, most=most, scratch=scratch, seconds=ASK_SECONDS)
+            if told.opening is Opening.LOCKED:
+                raise DocumentError(
+                    "The document is protected by a password. Open it, print it to a new PDF, and send that."
+                )
+            if told.opening is Opening.CERTIFICATE:
+                raise DocumentError(
+                    "The document is encrypted for certain people. Open it, print it to a new PDF, and send that."
+                )
+            self._count, shapes = told.count, list(told.shapes)
+            if len(shapes) < min(most, told.count) or not shapes:
+                shapes = await self._second_opinion(told, most, scratch)
+        if len(shapes) > self._max_pages:
+            raise DocumentError(
+                f"The document has {max(self._count, len(shapes))} pages, but not more than {self._max_pages} may be "
+                "faxed at once. Send it in parts."
+            )
+        return shapes
+
+    async def _second_opinion(self, told: poppler.Contents, most: int, scratch: Path) -> list[PageShape]:
+        """What Ghostscript counts where poppler's count can't be right, or where poppler read nothing."""
+        count, shapes = await ghostscript.shapes(self._pdf, most=most, scratch=scratch, seconds=ASK_SECONDS)
+        if told.opening is Opening.READ and count > len(told.shapes):
+            there = [shape.number for shape in told.shapes]
+            raise DocumentError(missing_sentence(sorted(set(range(1, told.count + 1)) - set(there)), there))
+        self._count = count
+        if told.opening is Opening.READ:
+            return list(told.shapes)  # the document lies about its count
+        if not shapes:
+            raise DocumentError(
+                "The document has no pages."
+                if told.opening is Opening.EMPTY
+                else "The document is damaged and can't be read. Save it again, or print it to a new PDF."
+            )
+        return shapes
+
+    async def _run(self, pages: Sequence[Placement]) -> Run:
+        """Draw some pages: a look, Ghostscript, and poppler for what is missing or wrong."""
+        async with self._turns.turn(), scratch_directory(self._room) as scratch:
+            first, last = pages[0].number, pages[-1].number
+            pictures = await poppler.look(self._pdf, first, last, scratch=scratch, seconds=LOOK_SECONDS)
+        tones = {page.number: choose_tone(pictures.get(page.number), self._halftone) for page in pages}
+        places = {page.number: page for page in pages}
+        async with self._turns.turn():
+            drawn = await self._by_ghostscript(list(places.values()), tones)
+            units = {page.number: page.unit for page in drawn.values() if page.unit is not None}
+            for number, unit in units.items():  # pages in other units than points: known only now
+                shape = replace(places[number].shape, unit=unit)
+                places[number] = place(shape, self._resolution, self._fit)
+            if units:
+                drawn |= await self._by_ghostscript([places[number] for number in units], tones)
+        results: dict[int, Result] = {}
+        for number, page in places.items():
+            result = await self._settle(page, tones[number], drawn[number], pictures.get(number))
+            if result is not None:
+                results[number] = result
+        return Run(
+            tuple(strip for strip, _ in results.values()),
+            tuple(engine for _, engine in results.values()),
+            tuple(number for number in places if number not in results),
+        )
+
+    async def _by_ghostscript(
+        self, pages: Sequence[Placement], tones: Mapping[int, Tone]
+    ) -> dict[int, Drawn]:
+        async with scratch_directory(self._room) as scratch:
+            count, drawn = await ghostscript.draw(
+                self._pdf, pages, tones, scratch=scratch, seconds=RUN_SECONDS
+            )
+            if (
+                count != self._count
+            ):  # it sees another document than a viewer shows (an older state, a portfolio)
+                return {page.number: Drawn(page.number, None, False, None) for page in drawn}
+            return await asyncio.to_thread(self._keep, drawn)
+
+    def _keep(self, drawn: Sequence[Drawn]) -> dict[int, Drawn]:
+        """Save the pages' files from the scratch directory, which goes."""
+        kept = {}
+        for page in drawn:
+            strip = None if page.strip is None else self._moved(page.strip, f"gs-{page.number}.tif")
+            kept[page.number] = replace(page, strip=strip)
+        return kept
+
+    def _moved(self, strip: Strip, name: str) -> Strip:
+        return replace(strip, path=strip.path.rename(self._room / name))
+
+    async def _settle(
+        self, page: Placement, tone: Tone, drawn: Drawn, picture: Picture | None
+    ) -> Result | None:
+        """Judge what Ghostscript made of a page, and have poppler draw it where that is missing or doubtful."""
+        blank = drawn.strip is not None and await asyncio.to_thread(is_blank, drawn.strip)
+        doubtful = blank and (picture is None or has_ink(picture))
+        if drawn.strip is not None and not drawn.complaints and not doubtful:
+            return drawn.strip, "gs"
+        async with self._turns.turn():
+            strip, complaints = await self._by_poppler(page, tone)
+        if (
+            strip is not None
+            and await asyncio.to_thread(is_blank, strip)
+            and (complaints or drawn.complaints)
+        ):
+            strip = None  # white because its contents can't be read, not because it is empty
+        if strip is not None and (drawn.strip is None or blank or not complaints):
+            if complaints:
+                self._flawed.add(page.number)
+            return strip, "poppler"
+        if drawn.strip is not None and not (blank and drawn.complaints):
+            if drawn.complaints:
+                self._flawed.add(page.number)
+            return drawn.strip, "gs"
+        return None
+
+    async def _by_poppler(self, page: Placement, tone: Tone) -> tuple[Strip | None, bool]:
+        async with scratch_directory(self._room) as scratch:
+            grey, complaints = await poppler.draw(self._pdf, page, scratch=scratch, seconds=PAGE_SECONDS)
+            if grey is None:
+                return None, complaints
+            async with scratch_directory(self._room) as other:
+                strip = await ghostscript.draw_grey(grey, page, tone, scratch=other, seconds=PAGE_SECONDS)
+                if strip is None:
+                    return None, complaints
+                return await asyncio.to_thread(self._moved, strip, f"poppler-{page.number}.tif"), complaints
+
+
+def cut(pages: Sequence[Placement], jobs: int) -> list[Sequence[Placement]]:
+    """Runs of pages: a short one first, the rest in even parts for ``jobs`` processors."""
+    rest = len(pages) - FIRST_RUN
+    if rest <= 0:
+        return [pages]
+    parts = max(-(-rest // LONGEST_RUN), min(jobs, rest // FIRST_RUN), 1)
+    edges = [FIRST_RUN + rest * part // parts for part in range(parts + 1)]
+    return [pages[:FIRST_RUN], *(pages[a:b] for a, b in pairwise(edges))]
+
+
+def missing_sentence(lost: Sequence[int], all_pages: Sequence[int]) -> str:
+    """Tell which pages can't be drawn, and which can."""
+    named = numbers_in_words(lost).capitalize()
+    saved = sorted(set(all_pages) - set(lost))
+    sentence = f"{named} of the document can't be read, so nothing was faxed."
+    if not saved:
+        return f"{sentence} Save the document again, or print it to a new PDF."
+    return f"{sentence} The rest ({numbers_in_words(saved)}) is good: print those to a new PDF, or repair the document."

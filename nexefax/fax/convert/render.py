@@ -1,0 +1,167 @@
+"""Documents to checked fax TIFFs: the way from what a user sends to what SendFAX gets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nexefax.durable import copy_file
+from nexefax.errors import ChildFailed, DocumentError
+from nexefax.fax.convert.document import Kind, recognise
+from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of, write_fax
+from nexefax.fax.convert.geometry import Fit
+from nexefax.fax.convert.linetime import USUAL_RATE, line_seconds, slow_page_notes
+from nexefax.fax.convert.pdf import PdfJob, Run
+from nexefax.fax.convert.slots import Slots
+from nexefax.fax.convert.tiff import FAX_WIDTH, Resolution
+from nexefax.fax.convert.tone import Halftone
+from nexefax.process import scratch_directory
+
+log = logging.getLogger("nexefax.convert")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """How documents become faxes: ``timeout`` in seconds for a whole document, ``page_minutes`` on the line."""
+
+    resolution: Resolution = Resolution.FINE
+    fit: Fit = "size"
+    halftone: Halftone = "auto"
+    max_pages: int = 500
+    page_minutes: float = 6
+    timeout: float = 120
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    """One page of the fax: pixels, bytes of T.6 data, whether it is white all over, who drew it."""
+
+    number: int  # from 1
+    width: int
+    length: int
+    bytes: int
+    blank: bool
+    engine: str
+
+    def seconds_at(self, rate: int) -> float:
+        """Seconds that the page holds the line at ``rate`` bit/s."""
+        return line_seconds(self.bytes, rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A document that became a fax; ``engine`` names all that took part, ``notes`` are sentences for its sender."""
+
+    pages: tuple[RenderedPage, ...]
+    engine: str
+    notes: tuple[str, ...] = ()
+
+
+OnRun = Callable[[Path, Sequence[RenderedPage]], Awaitable[None]]
+
+
+async def render(
+    document: Path,
+    destination: Path,
+    *,
+    settings: RenderSettings,
+    tmp_dir: Path,
+    on_run: OnRun | None = None,
+    slots: Slots | None = None,
+) -> Rendering:
+    """Make the fax TIFF of a document at ``destination``: checked, fsynced and renamed into place.
+
+    ``on_run`` is awaited with a TIFF of some pages (gone when it returns) and what they are, in their order, as soon
+    as they are ready, the first ones early. ``slots`` are shared by all documents being rendered. Cancelling ends
+    all children. Raises DocumentError, a plain sentence for the sender; ChildMissing when a program is not
+    installed; OSError when a disk fails.
+    """
+    async with scratch_directory(tmp_dir) as room:
+        try:
+            async with asyncio.timeout(settings.timeout):
+                return await _render(
+                    document, destination, settings=settings, room=room, on_run=on_run, slots=slots or Slots()
+                )
+        except ExceptionGroup as group:
+            raise _first(group) from None
+        except TimeoutError:
+            raise DocumentError(
+                f"The document takes longer than {settings.timeout:.0f} seconds to render. Print it to a new PDF, "
+                "or send it in parts."
+            ) from None
+
+
+async def _render(
+    document: Path,
+    destination: Path,
+    *,
+    settings: RenderSettings,
+    room: Path,
+    on_run: OnRun | None,
+    slots: Slots,
+) -> Rendering:
+    source = room / "document"
+    await asyncio.to_thread(_take, document, source)
+    kind = await asyncio.to_thread(recognise, source)
+    if kind is not Kind.PDF:
+        raise DocumentError("Only PDFs can be faxed.")
+    job = PdfJob(
+        source,
+        room,
+        resolution=settings.resolution,
+        fit=settings.fit,
+        halftone=settings.halftone,
+        max_pages=settings.max_pages,
+        slots=slots,
+    )
+    strips: list[Strip] = []
+    pages: list[RenderedPage] = []
+
+    async def deliver(run: Run) -> None:
+        part = await asyncio.to_thread(_pages, len(pages) + 1, run)
+        strips.extend(run.strips)
+        pages.extend(part)
+        if on_run is not None:
+            preview = room / "run.tif"
+            await asyncio.to_thread(write_fax, preview, run.strips)
+            await on_run(preview, part)
+
+    await job.render(deliver)
+    await asyncio.to_thread(_finish, strips, room / "fax.tif", destination)
+    slow = slow_page_notes([page.seconds_at(USUAL_RATE) for page in pages], settings.page_minutes)
+    return Rendering(tuple(pages), "+".join(sorted({page.engine for page in pages})), (*job.notes, *slow))
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """What a group of tasks failed of, as one error; the others fell with it."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
+
+
+def _take(document: Path, source: Path) -> None:
+    """Have the document under our own name: what a user calls it never comes near a command line."""
+    try:
+        os.link(document, source, follow_symlinks=False)
+    except OSError:  # another filesystem, or one without links
+        shutil.copyfile(document, source)
+
+
+def _pages(first: int, run: Run) -> list[RenderedPage]:
+    return [
+        RenderedPage(number, FAX_WIDTH, strip.length, strip.size, is_blank(strip), engine)
+        for number, (strip, engine) in enumerate(zip(run.strips, run.engines, strict=True), first)
+    ]
+
+
+def _finish(strips: Sequence[Strip], whole: Path, destination: Path) -> None:
+    """Write the fax, read it again as SendFAX will, and put it into its place durably."""
+    write_fax(whole, strips)
+    written = strips_of(whole, lengths=[strip.length for strip in strips])
+    if [strip.size for strip in written] != [strip.size for strip in strips]:
+        raise ChildFailed("the fax TIFF does not hold what was drawn")
+    copy_file(whole, destination)

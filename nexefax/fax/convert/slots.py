@@ -1,0 +1,77 @@
+"""Turns at the processors: many documents, few cores, and no small document starved behind a large one.
+
+Start-time fair queueing: each document has a clock of the seconds it was served, and the one that is furthest behind
+is served next. A new document starts at the clock of those being served now, not at zero, so that a stream of small
+ones can't starve a large one either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+
+class Slots:
+    """``jobs`` turns side by side (0: as many as there are cores), shared by all documents that are rendered."""
+
+    def __init__(self, jobs: int = 0, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.jobs = jobs or os.cpu_count() or 1
+        self._free = self.jobs
+        self._now = 0.0  # the clock of the document that was served last
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+        self._clock = clock
+
+    def document(self) -> Turns:
+        """A place in the queue for one document."""
+        return Turns(self)
+
+    async def _acquire(self, served: float) -> None:
+        if self._free:  # then nobody waits
+            self._free -= 1
+            self._now = max(self._now, served)
+            return
+        granted = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (served, next(self._order), granted))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._waiting:
+            served, _, granted = heapq.heappop(self._waiting)
+            if not granted.done():
+                self._now = max(self._now, served)
+                granted.set_result(None)
+                return
+        self._free += 1
+
+
+class Turns:
+    """One document's turns; its runs of pages take one each."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._served = slots._now
+        self.jobs = slots.jobs
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, have it, and be charged the seconds that it took."""
+        slots = self._slots
+        self._served = max(self._served, slots._now) if not slots._waiting else self._served
+        await slots._acquire(self._served)
+        begun = slots._clock()
+        try:
+            yield
+        finally:
+            self._served += slots._clock() - begun
+            slots._release()
