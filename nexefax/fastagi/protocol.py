@@ -26,7 +26,7 @@ MAX_HEADER_BYTES = 32 * 1024
 # A whole reply, usage blocks and values with newlines in them included. GET FULL VARIABLE substitutes up
 # to 4 KiB for each function in it; the longest usage text of Asterisk's XML documentation is below 8 KiB.
 MAX_REPLY_BYTES = 64 * 1024
-# A command with its newline: run_agi reads into AGI_BUF_LEN = 2048 bytes with fgets, which keeps one for
+# A command with its newline: run_agi reads with fgets into AGI_BUF_LEN bytes (8192, once 2048), which keeps one for
 # the NUL; what is longer is taken for two commands.
 MAX_COMMAND_BYTES = 2047
 
