@@ -78,6 +78,7 @@ CREATE TABLE session (
     token_hash BLOB PRIMARY KEY,                          -- SHA-256 of the cookie's value
     account    TEXT NOT NULL,
     user       TEXT NOT NULL,
+    proof      BLOB NOT NULL,                             -- changes with the user's password: then the session is over
     created    REAL NOT NULL,
     expires    REAL NOT NULL,
     address    TEXT NOT NULL DEFAULT '',

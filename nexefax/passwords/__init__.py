@@ -6,6 +6,7 @@ Passwords and hashes are in no error, log line or repr.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -88,6 +89,14 @@ class HtpasswdFile:
         usual = self._last.usual
         matches(password, usual.hashed, usual.kind)
         return False
+
+    def proof(self, user: str) -> bytes | None:
+        """A digest (SHA-256) that changes with the user's password; None when the user may not sign in.
+
+        What keeps it notices a changed password without knowing it, or its hash. Raises ConfigError.
+        """
+        entry = self._content().entries.get(user)
+        return None if entry is None else hashlib.sha256(entry.hashed.encode()).digest()
 
     def users(self) -> tuple[str, ...]:
         """The names in the file, in its order, with those whose hash is refused; raises ConfigError."""
@@ -193,6 +202,12 @@ class PasswordFiles:
                 self._usual = self._files.setdefault(path, HtpasswdFile(path))
             file = self._usual
         return file.refuse(password) if path is None else file.verify(user, password)
+
+    def proof(self, path: Path, user: str) -> bytes | None:
+        """See :meth:`HtpasswdFile.proof`; raises ConfigError."""
+        with self._lock:
+            file = self._files.setdefault(path, HtpasswdFile(path))
+        return file.proof(user)
 
 
 def _name(user: str) -> bytes:
