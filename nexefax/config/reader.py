@@ -174,7 +174,7 @@ def _unknown(name: str, known: Mapping[str, Option]) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    import difflib  # noqa: PLC0415 - for mistakes only
+    import difflib  # here, since it is for mistakes only
 
     near = difflib.get_close_matches(name.lower(), list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
