@@ -17,6 +17,10 @@ from nexefax.fax.convert.scanline import Bits, Line, one_dimensional, patched, t
 
 FLIPPED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # least significant bit first
 
+# Damaged lines in a row that are shown as the last good one, as fax machines do: a standard page has a
+# one-dimensional line, good again, after 1 and a fine one after 3 (T.4 section 4.2.2). Beyond, better what was decoded.
+_REPEATED: Final = 4
+_GIVEN_UP: Final = 100  # damaged lines without an EOL: what follows is noise
 _DOUBT: Final = 0.25  # a page with more damaged lines than this may be of another coding than its tags say
 
 
@@ -51,8 +55,8 @@ def read_t4(data: bytes, width: int, limit: int, *, two_d: bool) -> Reading:
     """Read lines with EOLs before them (or without): every damaged one ends at the next EOL."""
     bits, reading = Bits(data), Reading()
     closing = [width] * 4
-    above = closing
-    position, doubtful = 0, False
+    above = good = closing
+    position, doubtful = 0, 0  # how many lines since the last that can be trusted
     while len(reading.lines) < limit:
         plain = True  # one-dimensional
         while position < bits.end and bits.zeros_at(position):
@@ -71,7 +75,8 @@ def read_t4(data: bytes, width: int, limit: int, *, two_d: bool) -> Reading:
             changes, position, reached = two_dimensional(bits.words, position, width, above)
         if reached == width and position <= bits.end:
             above = changes + closing
-            doubtful = doubtful and not plain  # as good as the line that it was told against
+            # A two-dimensional line is as good as the one that it was told against
+            doubtful = doubtful + 1 if doubtful and not plain else 0
         else:
             position = bits.next_eol(start)
             if position < 0:
@@ -79,51 +84,71 @@ def read_t4(data: bytes, width: int, limit: int, *, two_d: bool) -> Reading:
                 if reading.complete or not reached:
                     return reading
                 position = bits.end
-            above, doubtful = patched(changes, reached, above), True
+            above = patched(changes, reached, above)
+            doubtful += 1
         if doubtful:
             reading.damaged.add(len(reading.lines))
-        reading.lines.append(above)
+        else:
+            good = above
+        reading.lines.append(good if doubtful <= _REPEATED else above)
     return reading
 
 
 def read_t6(data: bytes, width: int, limit: int) -> Reading:
-    """Read two-dimensional lines; what follows the first damage is lost, for there is no EOL to begin again at."""
+    """Read two-dimensional lines. There is no EOL to begin again at: after damage no line can be trusted.
+
+    They are read on nevertheless, for in white lines the decoder often finds its way again.
+    """
     bits, reading = Bits(data), Reading()
     closing = [width] * 4
     above = closing
-    position = 0
+    position = errors = 0
     while len(reading.lines) < limit:
         changes, after, reached = two_dimensional(bits.words, position, width, above)
-        if reached < width or after > bits.end:
-            # End of facsimile block: two EOLs (T.6 section 2.4.1.1); one is taken for it, nothing else is
-            reading.complete = bits.words[position >> 3] >> (20 - (position & 7)) & 4095 == 1
-            if changes and not reading.complete:
-                reading.damaged.add(len(reading.lines))
-                reading.lines.append(patched(changes, reached, above))
+        if reached == width and after <= bits.end:
+            above = changes + closing
+        elif bits.eol_at(position):  # end of facsimile block, T.6 section 2.4.1.1: two EOLs, one is enough
             return reading
-        position = after
-        above = changes + closing
+        else:
+            reading.complete = False
+            errors += 1
+            if errors > _GIVEN_UP or (after >= bits.end and not changes):
+                return reading
+            above = patched(changes, reached, above)
+            after = max(after, position + 1)
+        if errors:
+            reading.damaged.add(len(reading.lines))
         reading.lines.append(above)
+        position = after
+        if position >= bits.end:
+            break
+    reading.complete = reading.complete and len(reading.lines) == limit
     return reading
 
 
 def read_aligned(data: bytes, width: int, limit: int, *, bits_apart: int) -> Reading:
-    """Read one-dimensional lines that begin at bytes or words (TIFF 6.0 section 10)."""
+    """Read one-dimensional lines that begin at bytes or words (TIFF 6.0 section 10).
+
+    After damage the next line is looked for where the code that can't be true ends.
+    """
     bits, reading = Bits(data), Reading()
     closing = [width] * 4
     above = closing
-    position = 0
+    position = errors = 0
     while len(reading.lines) < limit and position < bits.end:
-        changes, position, reached = one_dimensional(bits.words, position, width)
-        if reached < width or position > bits.end:
+        changes, after, reached = one_dimensional(bits.words, position, width)
+        if reached == width and after <= bits.end:
+            above = changes + closing
+        else:
             reading.complete = False
-            if reached:
-                reading.damaged.add(len(reading.lines))
-                reading.lines.append(patched(changes, reached, above))
-            return reading
-        position += -position % bits_apart
-        above = changes + closing
+            errors += 1
+            if errors > _GIVEN_UP or (after >= bits.end and not changes):
+                return reading
+            above = patched(changes, reached, above)
+            reading.damaged.add(len(reading.lines))
+            after = max(after, position + 1)
         reading.lines.append(above)
+        position = after + -after % bits_apart
     return reading
 
 

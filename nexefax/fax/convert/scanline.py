@@ -47,6 +47,10 @@ class Bits:
             self._text = bin(int.from_bytes(b"\1" + self.data, "big"))[3:] or " "
         return self._text
 
+    def eol_at(self, position: int) -> bool:
+        """Whether an EOL without fill begins here."""
+        return (self.words[position >> 3] >> (20 - (position & 7))) & 4095 == 1
+
     def zeros_at(self, position: int) -> bool:
         """Whether the next 11 bits are zeros: an EOL, fill before one, or the end."""
         return not (self.words[position >> 3] >> (21 - (position & 7))) & 2047
@@ -84,7 +88,10 @@ def one_dimensional(words: Sequence[int], position: int, width: int) -> tuple[Li
 def two_dimensional(
     words: Sequence[int], position: int, width: int, reference: Line
 ) -> tuple[Line, int, int]:
-    """Decode one line against the ``reference`` line above (T.4 section 4.2, T.6 section 2.2), as above."""
+    """Decode one line against the ``reference`` line above it (T.4 section 4.2, T.6 section 2.2).
+
+    Returns as `one_dimensional`; the bit of a damaged line is that after the code that can't be true.
+    """
     changes: Line = []
     reached = -1  # the imaginary white pixel before the line
     colour = 0
@@ -99,21 +106,20 @@ def two_dimensional(
             position += bits
             reached = reference[above + 1]
         elif mode == HORIZONTAL:
-            runs, after, target = _two_runs(words, position + bits, max(reached, 0), width, colour)
-            if target < 0:
+            runs, position, sound = _two_runs(words, position + bits, max(reached, 0), width, colour)
+            if not sound:
                 break
-            position = after
             for change in runs:
                 if changes and changes[-1] == change:
                     changes.pop()
                 elif change < width:
                     changes.append(change)
-            reached = target
+            reached = runs[1]
         else:
+            position += bits
             target = reference[above] + mode
             if target < reached or target < 0 or target > width:
                 break
-            position += bits
             if changes and changes[-1] == target:
                 changes.pop()
             elif target < width:
@@ -126,21 +132,21 @@ def two_dimensional(
 
 def _two_runs(
     words: Sequence[int], position: int, start: int, width: int, colour: int
-) -> tuple[tuple[int, int], int, int]:
-    """The two runs of horizontal mode: both changes, the bit after them, where they end (-1: damaged)."""
+) -> tuple[tuple[int, int], int, bool]:
+    """The two runs of horizontal mode: both changes, the bit after them, and whether they are within the line."""
     ends = [start, start]
     for index in (0, 1):
         table = RUNS[colour ^ index]
         while True:
             value, bits = table[(words[position >> 3] >> (19 - (position & 7))) & 8191]
-            start += value
-            if not bits or start > width:
-                return (0, 0), position, -1
+            if not bits:
+                return (0, 0), position, False
             position += bits
+            start += value
             if value < 64:
                 break
         ends[index] = start
-    return (ends[0], ends[1]), position, start
+    return (ends[0], ends[1]), position, start <= width
 
 
 def patched(changes: Line, reached: int, above: Line) -> Line:

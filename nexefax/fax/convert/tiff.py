@@ -54,6 +54,14 @@ class Resolution(Enum):
         return f"{self.name.lower()} ({self.across}x{self.down})"
 
 
+def named_resolution(across: float, down: float) -> Resolution | None:
+    """The fax resolution of so many dots per inch; T.4 allows 1 percent, and software rounds."""
+    for known in Resolution:
+        if abs(across - known.across) <= 2.5 and abs(down - known.down) <= known.down * 0.015:
+            return known
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class TiffPage:
     """One directory of a TIFF: what it says, not what is so.
@@ -108,14 +116,9 @@ class TiffPage:
 
     @property
     def resolution(self) -> Resolution | None:
-        """The fax resolution that the tags name, None for any other; T.4 allows 1 percent, libtiff rounds."""
+        """The fax resolution that the tags name, None for any other."""
         dots = self.dots_per_inch
-        if dots is None:
-            return None
-        for known in Resolution:
-            if abs(dots[0] - known.across) <= 2.5 and abs(dots[1] - known.down) <= known.down * 0.015:
-                return known
-        return None
+        return None if dots is None else named_resolution(*dots)
 
 
 @dataclass(frozen=True, slots=True)
