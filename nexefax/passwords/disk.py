@@ -86,7 +86,8 @@ def replace(path: Path, content: bytes, old: os.stat_result | None) -> None:
     # One name, since the lock is held: what a crash left is not left twice. auth_file never takes it for an account.
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         _own(file.fileno(), *((old.st_uid, old.st_gid) if old else (-1, path.parent.stat().st_gid)))
         os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) if old else 0o640)
         file.write(content)

@@ -74,13 +74,13 @@ def matches(password: str, hashed: str, kind: HashKind) -> bool:
     """Whether ``password`` has this hash; takes the time of the hash. Never raises."""
     secret = password.encode("utf-8", "surrogatepass")
     if kind.name == "bcrypt":
-        import bcrypt
+        import bcrypt  # late: the idle server has no need of it
 
         try:
             return bcrypt.checkpw(secret[:BCRYPT_BYTES], hashed.encode())
         except ValueError:
             return False  # a salt whose last character has bits that no salt has
-    import passlib.hash
+    import passlib.hash  # late: most installations never need it
 
     if b"\0" in secret or len(secret) > LONGEST_PASSWORD:
         # C programs that wrote the hash could not take it; it is nobody's password, but the time is spent.
