@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 MAX_WIDTH: Final = 32_768  # pixels: 4 m of fax
 MAX_LINES: Final = 200_000  # 26 m of fax, as long as the paper of the largest roll
 
-# The cage lets the process read this package, but not the directory around it, in which Python would look it up.
-_BOOT: Final = (
-    "import sys, types; package = types.ModuleType('nexefax'); package.__path__ = [sys.argv[1]];"
-    "sys.modules['nexefax'] = package; from nexefax.fax.convert.salvage import main; main()"
-)
+# The cage lets the process read this package, but not the directory around it, in which Python would look it up;
+# and of the package only this module and what it needs is to be imported.
+_BOOT: Final = """
+import sys, types
+for name in ("nexefax", "nexefax.fax", "nexefax.fax.convert"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [sys.argv[1] + name.removeprefix("nexefax").replace(".", "/")]
+from nexefax.fax.convert.salvage import main
+main()
+"""
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
 _CODINGS: Final = {2: Coding.BYTES, 4: Coding.T6, 32771: Coding.WORDS}
 
