@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from typing import Final
 
 from nexefax.fax.convert.scanline import Bits, Line, one_dimensional, patched, two_dimensional
@@ -21,6 +22,11 @@ FLIPPED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # le
 # one-dimensional line, good again, after 1 and a fine one after 3 (T.4 section 4.2.2). Beyond, better what was decoded.
 _REPEATED: Final = 4
 _GIVEN_UP: Final = 100  # damaged lines without an EOL: what follows is noise
+# Where T.6 is taken up again after damage: so many lines must be free of errors, tried at so many places,
+# each so many white lines at least.
+_PROOF: Final = 24
+_ATTEMPTS: Final = 1000
+_WHITE_LINES: Final = 8
 _DOUBT: Final = 0.25  # a page with more damaged lines than this may be of another coding than its tags say
 
 
@@ -97,33 +103,62 @@ def read_t4(data: bytes, width: int, limit: int, *, two_d: bool) -> Reading:
 def read_t6(data: bytes, width: int, limit: int) -> Reading:
     """Read two-dimensional lines. There is no EOL to begin again at: after damage no line can be trusted.
 
-    They are read on nevertheless, for in white lines the decoder often finds its way again.
+    What follows is read nevertheless, from where it can be read for a while without an error.
     """
     bits, reading = Bits(data), Reading()
     closing = [width] * 4
     above = closing
     position = errors = 0
-    while len(reading.lines) < limit:
+    while len(reading.lines) < limit and position < bits.end:
         changes, after, reached = two_dimensional(bits.words, position, width, above)
         if reached == width and after <= bits.end:
             above = changes + closing
+            position = after
         elif bits.eol_at(position):  # end of facsimile block, T.6 section 2.4.1.1: two EOLs, one is enough
             return reading
         else:
             reading.complete = False
             errors += 1
-            if errors > _GIVEN_UP or (after >= bits.end and not changes):
-                return reading
             above = patched(changes, reached, above)
-            after = max(after, position + 1)
+            found = _resume(bits, max(after, position + 1), width, above) if errors <= _GIVEN_UP else None
+            if found is None:
+                return reading
+            position, above = found
         if errors:
             reading.damaged.add(len(reading.lines))
         reading.lines.append(above)
-        position = after
-        if position >= bits.end:
-            break
     reading.complete = reading.complete and len(reading.lines) == limit
     return reading
+
+
+def _resume(bits: Bits, position: int, width: int, above: Line) -> tuple[int, Line] | None:
+    """Where T.6 data can be read again after damage, and the line above: here, or among white lines further on.
+
+    A white line below a white line is a single one (mode V0), so white lines are ones in a row.
+    """
+    position = bits.skip_zeros(position)
+    if _holds(bits, position, width, above):
+        return position, above
+    white = [width] * 4
+    for start in islice(bits.runs_of_ones(position, _WHITE_LINES), _ATTEMPTS):
+        if _holds(bits, start, width, white):
+            return start, white
+    return None
+
+
+def _holds(bits: Bits, position: int, width: int, above: Line) -> bool:
+    """Whether T.6 data can be read from here for `_PROOF` lines that are not white, or to its end."""
+    inked = 0
+    for _ in range(_PROOF * 32):
+        changes, after, reached = two_dimensional(bits.words, position, width, above)
+        if reached != width or after > bits.end:
+            return inked > 0 and bits.eol_at(position)
+        inked += bool(changes)
+        if inked == _PROOF:
+            return True
+        position = after
+        above = changes + [width] * 4
+    return True
 
 
 def read_aligned(data: bytes, width: int, limit: int, *, bits_apart: int) -> Reading:
@@ -173,11 +208,11 @@ def read_strips(
     wanted = sum(lines for _, lines in pieces)
     if best.good >= wanted * (1 - _DOUBT):
         return best, False
-    found = False
+    found, score = False, max(best.good, _PROOF)
     for other, order in _others(coding, flipped):
         reading = _read_all(pieces, width, other, order)
-        if reading.good - len(reading.damaged) > max(best.good - len(best.damaged), 8):
-            best, found = reading, True
+        if reading.good - len(reading.damaged) > score:
+            best, found, score = reading, True, reading.good - len(reading.damaged)
     return best, found
 
 

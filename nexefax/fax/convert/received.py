@@ -64,7 +64,7 @@ async def to_pdf(
     What no page can be read of is no error: the outcome says so. Raises ChildMissing when libtiff's tools are
     not installed, and OSError when the disk fails; then there is no ``pdf``, and the same call may be tried again.
     """
-    tiff = tiff.absolute()  # the children work elsewhere
+    tiff = await asyncio.to_thread(tiff.absolute)  # the children work elsewhere
     deadline = asyncio.get_running_loop().time() + timeout
     try:
         found = await asyncio.to_thread(survey, tiff)

@@ -51,6 +51,22 @@ class Bits:
         """Whether an EOL without fill begins here."""
         return (self.words[position >> 3] >> (20 - (position & 7))) & 4095 == 1
 
+    def skip_zeros(self, position: int) -> int:
+        """Past 11 zeros or more, which are no code but blocks that a disk or a line lost; else ``position``."""
+        if position >= self.end or not self.zeros_at(position):
+            return position
+        one = self._by_bit().find("1", position)
+        return self.end if one < 0 else one
+
+    def runs_of_ones(self, position: int, least: int) -> Iterator[int]:
+        """Where at least so many ones stand in a row, from ``position`` on."""
+        text, ones = self._by_bit(), "1" * least
+        while (position := text.find(ones, position)) >= 0:
+            yield position
+            position = text.find("0", position)
+            if position < 0:
+                return
+
     def zeros_at(self, position: int) -> bool:
         """Whether the next 11 bits are zeros: an EOL, fill before one, or the end."""
         return not (self.words[position >> 3] >> (21 - (position & 7))) & 2047
