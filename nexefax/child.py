@@ -92,6 +92,7 @@ class Child:
             umask=0o077,
         )
         self.pid = self._popen.pid
+        self.cpu_seconds = 0.0  # what it used, with its own reaped children; known once it is reaped
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._pidfd = -1
         self._outputs: list[Output] = []
@@ -152,7 +153,11 @@ class Child:
         """
         if end_group:
             self.signal_group(signal.SIGKILL)
-        return self._popen.wait()
+        if self._popen.returncode is None:
+            _, status, used = os.wait4(self.pid, 0)
+            self._popen.returncode = os.waitstatus_to_exitcode(status)
+            self.cpu_seconds = used.ru_utime + used.ru_stime
+        return self._popen.returncode
 
     def release(self, *, end_group: bool) -> None:
         """Close everything; the child has ended, or is killed here and waited for (with ``end_group``)."""
@@ -166,3 +171,14 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+
+
+def session_members(session: int) -> tuple[int, ...]:
+    """The ids of all processes of a session, zombies included, by /proc (proc(5): the fourth field after the name)."""
+    members = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names only, several hundred, ten times a second
+        if name.isdecimal():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as status:  # noqa: PTH123 - likewise
+                if int(status.read().rpartition(b") ")[2].split(maxsplit=4)[3]) == session:
+                    members.append(int(name))
+    return tuple(members)

@@ -16,7 +16,6 @@ Linux: prctl(2), landlock(7), linux/landlock.h, seccomp(2).
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import stat
@@ -85,28 +84,38 @@ class Kernel:
     """The calls that Python's own modules lack; OSError as usual."""
 
     def __init__(self) -> None:
+        import ctypes  # here: the daemon imports this module for its constants and can do without
+
+        self._ctypes = ctypes
         self._libc = ctypes.CDLL(None, use_errno=True)
 
     def prctl(self, option: int, *arguments: int | bytes) -> int:
-        words = _words(*arguments, *(0,) * (4 - len(arguments)))  # the kernel wants the unused ones to be 0
+        words = self._words(
+            *arguments, *(0,) * (4 - len(arguments))
+        )  # the kernel wants the unused ones to be 0
         return self._checked(f"prctl {option}", self._libc.prctl(option, *words))
 
     def syscall(self, number: int, *arguments: int | bytes) -> int:
-        return self._checked(f"system call {number}", self._libc.syscall(*_words(number, *arguments)))
+        return self._checked(f"system call {number}", self._libc.syscall(*self._words(number, *arguments)))
+
+    def filter_calls(self, program: bytes) -> None:
+        """prctl(PR_SET_SECCOMP) with a struct sock_fprog: the number of instructions, padding, where they are."""
+        instructions = self._ctypes.create_string_buffer(program, len(program))
+        header = struct.pack("HxxxxxxQ", len(program) // 8, self._ctypes.addressof(instructions))
+        self.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header)
 
     def default_signal(self, number: int) -> None:
         self._libc.signal(number, None)
 
+    def _words(self, *arguments: int | bytes) -> list[object]:
+        """Arguments as the C library passes them on: full machine words, or the address of some bytes."""
+        return [word if isinstance(word, bytes) else self._ctypes.c_long(word) for word in arguments]
+
     def _checked(self, name: str, result: int) -> int:
         if result < 0:
-            number = ctypes.get_errno()
+            number = self._ctypes.get_errno()
             raise OSError(number, f"{name}: {os.strerror(number)}")
         return result
-
-
-def _words(*arguments: int | bytes) -> list[ctypes.c_long | bytes]:
-    """Arguments as the C library passes them on: full machine words, or the address of some bytes."""
-    return [argument if isinstance(argument, bytes) else ctypes.c_long(argument) for argument in arguments]
 
 
 def landlock_abi(kernel: Kernel) -> int:
@@ -233,8 +242,6 @@ def limit(cpu: int, memory: int, file_size: int, open_files: int) -> None:
 
 def refuse_calls(kernel: Kernel, *, may_fork: bool, unix_sockets: bool) -> None:
     """Put up the seccomp filter for this very process."""
-    program = filter_program(os.uname().machine, os.getpid(), may_fork=may_fork, unix_sockets=unix_sockets)
-    instructions = ctypes.create_string_buffer(program, len(program))
-    # struct sock_fprog: how many instructions, padding, where they are
-    header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(instructions))
-    kernel.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header)
+    kernel.filter_calls(
+        filter_program(os.uname().machine, os.getpid(), may_fork=may_fork, unix_sockets=unix_sockets)
+    )

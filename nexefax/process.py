@@ -12,7 +12,6 @@ import asyncio
 import logging
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from nexefax import cage
-from nexefax.child import Child
+from nexefax.child import Child, session_members
 from nexefax.errors import ChildFailed, ChildMissing, ChildTimeout
 from nexefax.scratch import Usage, measure, scratch_directory
 
@@ -39,6 +38,9 @@ WATCH_INTERVAL = 0.1
 
 # After the child has ended, how long its output may stay open (a background process of sendmail may hold it).
 DRAIN = 2.0
+
+# There when the kernel has seccomp filters (Documentation/userspace-api/seccomp_filter.rst).
+SECCOMP_ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
 
 # Which Debian package a missing program is in.
 PACKAGES = {
@@ -157,7 +159,7 @@ async def run(
             raise ChildFailed(f"{program.name} could not be started: {error}") from error
     try:
         try:
-            await _watch(child, program.name, scratch, limits, count_processes=may_fork)
+            await _watch(child, program.name, scratch, limits, forks=may_fork or not _forks_refused(layers))
         except BaseException:  # CancelledError too: nothing of ours outlives its task
             await child.end(GRACE)
             raise
@@ -165,16 +167,28 @@ async def run(
         await child.drain(DRAIN)
     finally:
         child.release(end_group=True)
-    log.debug("%s ended with %d after %.3f s", program.name, returncode, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    log.debug(
+        "%s ended with %d after %.3f s (processor %.3f s)",
+        program.name,
+        returncode,
+        seconds,
+        child.cpu_seconds,
+    )
     finished = Finished(returncode, child.stdout, child.stderr)
     if caged:
-        await _judge(finished, program.name, scratch, limits)
+        await _judge(finished, child.cpu_seconds, program.name, scratch, limits)
     return finished
 
 
 def _standard_input(scratch: Path, content: bytes) -> IO[bytes]:
     """Where the child reads from: nothing, or a nameless file. No task has to feed a pipe that may be closed."""
-    return tempfile.TemporaryFile(dir=scratch) if content else Path(os.devnull).open("rb")
+    if not content:
+        return Path(os.devnull).open("rb")
+    path = scratch / f".stdin-{os.urandom(8).hex()}"
+    source = path.open("x+b")
+    path.unlink()
+    return source
 
 
 def _fill(source: IO[bytes], content: bytes) -> None:
@@ -182,7 +196,7 @@ def _fill(source: IO[bytes], content: bytes) -> None:
     source.seek(0)
 
 
-async def _watch(child: Child, name: str, scratch: Path, limits: Limits, *, count_processes: bool) -> None:
+async def _watch(child: Child, name: str, scratch: Path, limits: Limits, *, forks: bool) -> None:
     """Wait for the child's end; raises ChildTimeout or ChildFailed as soon as it goes beyond a limit."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limits.seconds
@@ -193,7 +207,20 @@ async def _watch(child: Child, name: str, scratch: Path, limits: Limits, *, coun
         await asyncio.wait([child.ended], timeout=min(left, WATCH_INTERVAL))
         if child.ended.done():
             return
-        await asyncio.to_thread(_check_scratch, name, scratch, limits, (child.pid,))
+        await asyncio.to_thread(_check, name, scratch, limits, child.pid, forks=forks)
+
+
+def _forks_refused(layers: Sequence[str]) -> bool:
+    """Whether the seccomp layer keeps children from forking, so that nobody need count their processes."""
+    return "seccomp" in layers and SECCOMP_ACTIONS.exists()
+
+
+def _check(name: str, scratch: Path, limits: Limits, pid: int, *, forks: bool) -> None:
+    """Look at a running child: its scratch directory and, where it can fork, how many processes it has become."""
+    processes = session_members(pid) if forks else (pid,)
+    if len(processes) > limits.processes:
+        raise ChildFailed(f"{name} started more than {limits.processes} processes")
+    _check_scratch(name, scratch, limits, processes)
 
 
 def _check_scratch(name: str, scratch: Path, limits: Limits, processes: tuple[int, ...]) -> Usage:
@@ -208,9 +235,11 @@ def _check_scratch(name: str, scratch: Path, limits: Limits, processes: tuple[in
     return usage
 
 
-async def _judge(finished: Finished, name: str, scratch: Path, limits: Limits) -> None:
+async def _judge(finished: Finished, cpu_seconds: float, name: str, scratch: Path, limits: Limits) -> None:
     """Raise for an end that a limit caused, and for a scratch directory that can't be read safely."""
-    if finished.returncode == -signal.SIGXCPU:
+    # SIGXCPU may be ignored; SIGKILL follows a second later, as it may from the out-of-memory killer at any time.
+    killed_for_time = finished.returncode == -signal.SIGKILL and cpu_seconds >= limits.cpu_seconds
+    if finished.returncode == -signal.SIGXCPU or killed_for_time:
         raise ChildTimeout(f"{name} used more than {limits.cpu_seconds} s of processor time")
     if finished.returncode == -signal.SIGXFSZ:
         raise ChildFailed(f"{name} wrote a file of more than {limits.file_size} bytes")

@@ -12,8 +12,8 @@ import contextlib
 import errno
 import itertools
 import os
+import signal
 import stat
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +21,9 @@ from pathlib import Path
 
 # Deeper than any converter builds (LibreOffice's profile goes 8 down), far from PATH_MAX.
 MAX_DEPTH = 32
+
+# What the names of scratch directories begin with.
+PREFIX = "child-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,28 @@ async def scratch_directory(parent: Path) -> AsyncIterator[Path]:
 
     Removal runs in a thread and is waited for even when the task is cancelled meanwhile.
     """
-    path = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="child-", dir=parent))
+    path = parent / f"{PREFIX}{os.urandom(8).hex()}"
+    path.mkdir(mode=0o700)  # at once, not in a thread: cancelled there it would be left behind
     try:
         yield path
     finally:
         await asyncio.shield(asyncio.to_thread(remove_tree, path))
+
+
+def remove_leftovers(parent: Path) -> int:
+    """Clear away what an earlier daemon, killed in the middle, left in ``parent``; how many directories there were.
+
+    Processes that still work there (LibreOffice's second one has no death signal) are killed first. For the start
+    of the daemon, in a thread, before any child runs.
+    """
+    leftovers = [path for path in parent.glob(f"{PREFIX}*") if path.is_dir() and not path.is_symlink()]
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any((process / "cwd").readlink().is_relative_to(path) for path in leftovers):
+                os.kill(int(process.name), signal.SIGKILL)
+    for path in leftovers:
+        remove_tree(path)
+    return len(leftovers)
 
 
 def measure(scratch: Path, *, entries_cap: int, processes: tuple[int, ...] = ()) -> Usage:

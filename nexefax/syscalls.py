@@ -238,7 +238,7 @@ def _judged(pid: int, *, may_fork: bool) -> dict[str, list[Instruction]]:
 def filter_program(machine: str, pid: int, *, may_fork: bool = False, unix_sockets: bool = False) -> bytes:
     """The BPF program (an array of ``struct sock_filter``) for a converter with process id ``pid``.
 
-    ``machine`` is a key of :data:`ARCHITECTURES` (KeyError otherwise), as ``uname -m`` says it. ``may_fork`` lets
+    ``machine`` is a key of :data:`ARCHITECTURES` (ValueError otherwise), as ``uname -m`` says it. ``may_fork`` lets
     the converter start processes (they stay in its group, see PROCESSES), ``unix_sockets`` lets it make Unix
     stream sockets; to connect stays refused.
     """
