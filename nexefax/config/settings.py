@@ -248,6 +248,12 @@ class Email:
     smtp_timeout: int = option(
         kinds.whole(1, 3600, "seconds"), 60, "How many seconds the mail server may take to answer."
     )
+    smtp_verify: bool = option(
+        kinds.YES_NO,
+        True,
+        "Whether the mail server must prove who it is by its certificate. One on this machine (127.0.0.1, localhost)"
+        " must only if smtp_ca_file is set.",
+    )
     smtp_ca_file: Path | None = option(
         kinds.PATH,
         None,
