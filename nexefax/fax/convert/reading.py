@@ -122,6 +122,9 @@ def read_t6(data: bytes, width: int, limit: int) -> Reading:
             above = patched(changes, reached, above)
             found = _resume(bits, max(after, position + 1), width, above) if errors <= _GIVEN_UP else None
             if found is None:
+                if changes:
+                    reading.damaged.add(len(reading.lines))
+                    reading.lines.append(above)
                 return reading
             position, above = found
         if errors:

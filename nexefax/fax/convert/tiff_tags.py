@@ -98,10 +98,10 @@ class Directory:
     def at(cls, source: Source, layout: Layout, offset: int) -> Directory | None:
         """Read the directory at ``offset``, None when there is none."""
         count = tag_count(source, layout, offset)
-        head, size = (8, 20) if layout.big else (2, 12)
-        raw = None if count is None else source.bytes(offset + head, size * count)
-        if count is None or raw is None:
+        if count is None:
             return None
+        head, size = (8, 20) if layout.big else (2, 12)
+        raw = source.bytes(offset + head, size * count) or b""  # empty if the file shrank meanwhile
         form = layout.order + ("HHQ8s" if layout.big else "HHI4s")
         tags: dict[int, tuple[int, int, bytes]] = {}
         for tag, kind, number, value in struct.iter_unpack(form, raw):
@@ -156,12 +156,13 @@ class Directory:
 
 
 def tag_count(source: Source, layout: Layout, offset: int) -> int | None:
-    """How many tags the directory at ``offset`` has, None when there is no directory."""
-    raw = source.bytes(offset, 8 if layout.big else 2)
+    """How many tags the directory at ``offset`` has, None when there is no directory or not all of it."""
+    head, size = (8, 20) if layout.big else (2, 12)
+    raw = source.bytes(offset, head)
     if raw is None:
         return None
     (count,) = struct.unpack(layout.order + ("Q" if layout.big else "H"), raw)
-    return count if 0 < count <= MAX_TAGS else None
+    return count if 0 < count <= MAX_TAGS and offset + head + size * count <= source.size else None
 
 
 def next_directory(source: Source, layout: Layout, offset: int, count: int) -> int:
