@@ -103,6 +103,28 @@ class Placement:
         """Points across and down of the fax page."""
         return PAPER_WIDTH, self.length * 72 / self.resolution.down
 
+    def spot(self, share: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """A part of the page as shown (shares: left, top, right, bottom) in points on the fax page: x, y, w, h."""
+        left, top, right, bottom = share
+        if self.turned:  # to the left: what was right is now on top
+            left, top, right, bottom = top, 1 - right, bottom, 1 - left
+        across, down = 72 / self.resolution.across, 72 / self.resolution.down
+        x, y = self.x + left * self.width, self.y + bottom * self.height
+        return (
+            x * across,
+            (self.length - y) * down,
+            (right - left) * self.width * across,
+            (bottom - top) * self.height * down,
+        )
+
+    @property
+    def drawn(self) -> Placement:
+        """Where a picture of the whole fax page lies on it, once the page has been drawn: everywhere."""
+        shape = PageShape(self.number, Box(0, 0, 1, 1))
+        return Placement(
+            shape, self.length, 0, 0, FAX_WIDTH, self.length, turned=False, resolution=self.resolution
+        )
+
     @property
     def matrix(self) -> tuple[float, float, float, float, float, float]:
         """From user space to points on the fax page, origin at the bottom left, as PostScript's ``concat`` takes it."""

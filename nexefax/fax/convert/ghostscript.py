@@ -19,7 +19,8 @@ from typing import Final
 from nexefax.errors import ChildFailed, ChildTimeout
 from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
-from nexefax.fax.convert.tone import LINE_ART, Tone, read_pgm_head
+from nexefax.fax.convert.screen import postscript
+from nexefax.fax.convert.tone import LINE_ART, PGM_HEAD, Tone, read_pgm_head
 from nexefax.process import Finished, Limits, run
 
 _PROLOGUE: Final = """
@@ -47,6 +48,7 @@ _PDF_PROLOGUE: Final = """
       Matrix concat
       Visible aload pop rectclip
       /Transfer load settransfer
+      Screen
       Drawn exch pdfshowpage_finish
       Drawn ne { (@file ) Say Drawn Number Say (\\n) Say } if
     } ifelse
@@ -72,6 +74,7 @@ _LOG: Final = "pages.log"  # what the driver says of each page; unlike stdout it
 _LOG_CAP: Final = 1 << 20  # bytes read of it: 200 for each of 5,000 pages
 
 _FAX: Final = ("-sDEVICE=tiffg4", "-dMaxStripSize=0", "-sOutputFile=page-%05d.tif")
+_GREY: Final = ("-sDEVICE=pgmraw", "-sOutputFile=page-%05d.pgm")
 _NOWHERE: Final = ("-sDEVICE=nullpage",)
 
 _MEMORY: Final = 1 << 30  # one document of the corpus asks for 1.8 GB; poppler draws it in 300 MB
@@ -103,18 +106,36 @@ async def draw(
     return await asyncio.to_thread(_collect, finished, pages, scratch)
 
 
-async def draw_grey(
-    grey: Path, page: Placement, tone: Tone, *, scratch: Path, seconds: float
+async def draw_in_grey(
+    pdf: Path, page: Placement, *, scratch: Path, seconds: float
+) -> tuple[Path | None, bool]:
+    """Draw one page in grey as it lies on the fax, margins and all: a PGM in ``scratch``, None when it failed.
+
+    The second value tells whether Ghostscript complained. Raises ChildMissing.
+    """
+    body = [_page(page, None)]
+    finished = await _run(pdf, _pdf_program(pdf, body), _GREY, page, scratch=scratch, seconds=seconds)
+    _, drawn = await asyncio.to_thread(_collect, finished, [page], scratch)
+    file = scratch / "page-00001.pgm"
+    return (file if await asyncio.to_thread(file.is_file) else None), drawn[0].complaints
+
+
+async def make_fax_page(
+    grey: Path, page: Placement, tone: Tone, *, scratch: Path, seconds: float, whole: bool = False
 ) -> Strip | None:
     """Make a fax page of a grey picture, pixel by pixel: a PGM of ``page.shown`` pixels, not yet turned.
 
-    What poppler drew and what was a photo from the start gets the same screens as what Ghostscript draws itself.
-    None when ``grey`` is no such PGM or Ghostscript failed. Raises ChildMissing.
+    With ``whole`` it is a picture of the whole fax page. What poppler drew and what was a photo from the start gets
+    the same screens as what Ghostscript draws itself. None when ``grey`` is no such PGM or Ghostscript failed.
+    Raises ChildMissing.
     """
-    offset = await asyncio.to_thread(_pixels_at, grey, page.shown)
+    laid = page.drawn if whole else page
+    offset = await asyncio.to_thread(_pixels_at, grey, laid.shown)
     if offset is None:
         return None
-    await _run(grey, _grey_program(grey, offset, page, tone), _FAX, page, scratch=scratch, seconds=seconds)
+    spots = [page.spot(spot) for spot in tone.spots]
+    program = _grey_program(grey, offset, laid, tone, spots)
+    await _run(grey, program, _FAX, page, scratch=scratch, seconds=seconds)
     return await asyncio.to_thread(_strip, scratch / "page-00001.tif", page)
 
 
@@ -132,32 +153,34 @@ def _pdf_program(pdf: Path, body: Sequence[str]) -> list[str]:
     return [_PDF_PROLOGUE, f"{_string(pdf)} (r) file runpdfbegin", count, *body, "runpdfend"]
 
 
-def _grey_program(grey: Path, offset: int, page: Placement, tone: Tone) -> list[str]:
+def _grey_program(
+    grey: Path, offset: int, page: Placement, tone: Tone, spots: Sequence[tuple[float, float, float, float]]
+) -> list[str]:
     width, height = page.shown
-    # PostScript's image matrix maps the unit square to pixels from the top; ours is the box 0 0 1 1 of the page.
-    upright = Placement(
-        replace(page.shape, box=Box(0, 0, 1, 1), quarters=0),
-        page.length,
-        page.x,
-        page.y,
-        page.width,
-        page.height,
-        page.turned,
-        page.resolution,
-    )
-    return [
-        f"<< /PageSize [{_numbers(page.paper)}] >> setpagedevice",
-        f"{_transfer(tone)} settransfer",
-        f"[{_numbers(upright.matrix)}] concat",
-        f"/Grey {_string(grey)} (r) file def Grey {offset} setfileposition /Row {width} string def",
-        f"{width} {height} 8 [{width} 0 0 -{height} 0 {height}] {{ Grey Row readstring pop }} image showpage",
+    # PostScript's image matrix maps the unit square to pixels from the top; here the unit square is the page.
+    square = replace(page, shape=PageShape(page.number, Box(0, 0, 1, 1)))
+    picture = [
+        f"gsave [{_numbers(square.matrix)}] concat",
+        f"Grey {offset} setfileposition {width} {height} 8 [{width} 0 0 -{height} 0 {height}]",
+        "{ Grey Row readstring pop } image grestore",
     ]
+    program = [
+        f"<< /PageSize [{_numbers(page.paper)}] >> setpagedevice",
+        f"/Grey {_string(grey)} (r) file def /Row {width} string def",
+        f"Screen {_transfer(tone)} settransfer",
+        *picture,
+    ]
+    if spots and not tone.photo:
+        rectangles = " ".join(_numbers(spot) for spot in spots)
+        program += [f"[{rectangles}] rectclip 1 setgray clippath fill"]
+        program += [f"{_transfer(replace(tone, photo=True))} settransfer", *picture]
+    return [*program, "showpage"]
 
 
 def _pixels_at(grey: Path, size: tuple[int, int]) -> int | None:
     """Where the pixels begin in a PGM file that has just these pixels, None when it has not."""
     with grey.open("rb") as file:
-        head = read_pgm_head(file.read(64))
+        head = read_pgm_head(file.read(PGM_HEAD))
     if head is None or head[:2] != size or grey.stat().st_size != head[2] + size[0] * size[1]:
         return None
     return head[2]
@@ -172,15 +195,17 @@ def _string(path: Path) -> str:
     return f"<{str(path).encode().hex()}>"
 
 
-def _page(page: Placement, tone: Tone) -> str:
+def _page(page: Placement, tone: Tone | None) -> str:
     box = page.shape.box
     visible = f"{box.left} {box.bottom} {box.width:.6f} {box.height:.6f}"
     where = f"[{_numbers(page.paper)}] [{_numbers(page.matrix)}] [{visible}]"
     return f"{page.number} {where} {_transfer(tone)} {page.shape.unit} Page"
 
 
-def _transfer(tone: Tone) -> str:
-    """PostScript's transfer function (PLRM 7.3): grey 0 is black."""
+def _transfer(tone: Tone | None) -> str:
+    """PostScript's transfer function (PLRM 7.3): grey 0 is black. Without a tone greys stay as they are."""
+    if tone is None:
+        return "{}"
     if tone.photo:
         span = max(1, tone.white - tone.black)
         return f"{{{tone.black / 255:.4f} sub {255 / span:.4f} mul 0 .max 1 .min}}"
@@ -198,7 +223,9 @@ async def _run(
 ) -> Finished | None:
     """Run Ghostscript; None when it took too long or broke its limits: what it logged and drew is still there."""
     driver, log = scratch / "driver.ps", scratch / _LOG
-    program = "\n".join(["%!PS", f"/Log {_string(log)} (w) file def", _PROLOGUE, *body, "quit", ""])
+    screen = f"/Screen {{ {postscript(page.resolution)} }} bind def" if page else ""
+    opened = f"/Log {_string(log)} (w) file def"
+    program = "\n".join(["%!PS", opened, screen, _PROLOGUE, *body, "quit", ""])
     await asyncio.to_thread(driver.write_text, program, "ascii")
     resolution = f"{page.resolution.across}x{page.resolution.down}" if page else "72x72"
     argv = [

@@ -142,7 +142,7 @@ class PdfJob:
         async with self._turns.turn(), scratch_directory(self._room) as scratch:
             first, last = pages[0].number, pages[-1].number
             pictures = await poppler.look(self._pdf, first, last, scratch=scratch, seconds=LOOK_SECONDS)
-        tones = {page.number: choose_tone(pictures.get(page.number), self._halftone) for page in pages}
+            tones = await asyncio.to_thread(self._tones, pages, pictures)
         places = {page.number: page for page in pages}
         async with self._turns.turn():
             drawn = await self._by_ghostscript(list(places.values()), tones)
@@ -152,6 +152,10 @@ class PdfJob:
                 places[number] = place(shape, self._resolution, self._fit)
             if units:
                 drawn |= await self._by_ghostscript([places[number] for number in units], tones)
+            for number, tone in tones.items():
+                if tone.spots and drawn[number].strip is not None:
+                    spotted = await self._spotted(places[number], tone)
+                    drawn[number] = spotted if spotted.strip is not None else drawn[number]
         results: dict[int, Result] = {}
         for number, page in places.items():
             result = await self._settle(page, tones[number], drawn[number], pictures.get(number))
@@ -162,6 +166,9 @@ class PdfJob:
             tuple(engine for _, engine in results.values()),
             tuple(number for number in places if number not in results),
         )
+
+    def _tones(self, pages: Sequence[Placement], pictures: Mapping[int, Picture]) -> dict[int, Tone]:
+        return {page.number: choose_tone(pictures.get(page.number), self._halftone) for page in pages}
 
     async def _by_ghostscript(
         self, pages: Sequence[Placement], tones: Mapping[int, Tone]
@@ -216,13 +223,26 @@ class PdfJob:
     async def _by_poppler(self, page: Placement, tone: Tone) -> tuple[Strip | None, bool]:
         async with scratch_directory(self._room) as scratch:
             grey, complaints = await poppler.draw(self._pdf, page, scratch=scratch, seconds=PAGE_SECONDS)
-            if grey is None:
-                return None, complaints
-            async with scratch_directory(self._room) as other:
-                strip = await ghostscript.draw_grey(grey, page, tone, scratch=other, seconds=PAGE_SECONDS)
-                if strip is None:
-                    return None, complaints
-                return await asyncio.to_thread(self._moved, strip, f"poppler-{page.number}.tif"), complaints
+            return await self._from_grey(grey, page, tone, "poppler"), complaints
+
+    async def _spotted(self, page: Placement, tone: Tone) -> Drawn:
+        """Have Ghostscript draw a page that is dithered in spots only, by way of a grey picture."""
+        async with scratch_directory(self._room) as scratch:
+            grey, complaints = await ghostscript.draw_in_grey(
+                self._pdf, page, scratch=scratch, seconds=RUN_SECONDS
+            )
+            return Drawn(page.number, await self._from_grey(grey, page, tone, "gs"), complaints, None)
+
+    async def _from_grey(self, grey: Path | None, page: Placement, tone: Tone, engine: str) -> Strip | None:
+        if grey is None:
+            return None
+        async with scratch_directory(self._room) as scratch:
+            strip = await ghostscript.make_fax_page(
+                grey, page, tone, scratch=scratch, seconds=PAGE_SECONDS, whole=engine == "gs"
+            )
+            if strip is None:
+                return None
+            return await asyncio.to_thread(self._moved, strip, f"{engine}-{page.number}.tif")
 
 
 def cut(pages: Sequence[Placement], jobs: int) -> list[Sequence[Placement]]:

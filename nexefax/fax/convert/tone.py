@@ -9,6 +9,7 @@ and says by itself that a photo has no threshold.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,22 +18,27 @@ Halftone = Literal["auto", "text", "photo"]
 MIDDLE: Final = 128
 
 
+Spot = tuple[float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Tone:
     """How a page is made black and white.
 
     ``photo`` dithers the greys between ``black`` and ``white`` (0 to 255; darker is black, lighter is white); else a
-    pixel darker than ``threshold`` is black and any other white.
+    pixel darker than ``threshold`` is black and any other white, except within ``spots``, which are dithered: shares
+    of the page as shown, left, top, right and bottom.
     """
 
     photo: bool = False
     threshold: int = MIDDLE
-    black: int = 0
-    white: int = 255
+    black: int = 32
+    white: int = 232
+    spots: tuple[Spot, ...] = ()
 
 
 LINE_ART: Final = Tone()
-PHOTO: Final = Tone(photo=True, black=16, white=238)
+PHOTO: Final = Tone(photo=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,9 @@ class Picture:
     data: bytes
 
 
+PGM_HEAD: Final = 256  # bytes that hold the head of a PGM; Ghostscript's has a comment
+
+
 def read_pgm_head(data: bytes) -> tuple[int, int, int] | None:
     """Width, height and where the pixels begin in a binary PGM of 8 bits; None when it is no such thing."""
     match = re.match(rb"P5\s(?:#[^\n]*\n)*\s*(\d{1,6})\s+(\d{1,6})\s+255\s", data)
@@ -52,7 +61,7 @@ def read_pgm_head(data: bytes) -> tuple[int, int, int] | None:
 
 def read_pgm(data: bytes) -> Picture | None:
     """The picture in a binary PGM of 8 bits, None when it is no such thing or not whole."""
-    head = read_pgm_head(data[:64])
+    head = read_pgm_head(data[:PGM_HEAD])
     if head is None:
         return None
     width, height, at = head
@@ -60,20 +69,180 @@ def read_pgm(data: bytes) -> Picture | None:
     return Picture(width, height, pixels) if len(pixels) == width * height > 0 else None
 
 
+_INK: Final = bytes(range(250))  # anything that is not the white of paper
 _GREYS: Final = bytes(range(24, 232))  # what is neither black nor white to the eye
-_PAPER: Final = bytes(range(250, 256))
+_NOT_GREYS: Final = bytes(value for value in range(256) if value not in _GREYS)
+_NO_GREYS: Final = 10_000  # a page with fewer grey pixels than one in so many is black and white
+
+_STEPS: Final = 16  # of grey that are told apart; a step is 16 of 256
+_HIGH_STEP: Final = bytes(value & 0xF0 for value in range(256))
+_LOW_STEP: Final = bytes(value >> 4 for value in range(256))
+_EVERY: Final = 3  # every third row is asked, for a third of the time (5 ms a page)
+
+TILE: Final = 12  # pixels of a look: 6 mm, so that the photo of a passport has 40 of them
+TONED: Final = 0.3  # share of a tile's pixels that makes it an area
+MOSTLY: Final = 0.6  # share of a page that makes it a photo altogether
+ALL: Final = 0.999  # share of edges that a threshold must keep on a drawing; dithering would keep them all
+CLEAN: Final = 250  # paper that is whiter than any scanner sees it
+READABLE: Final = 0.8  # share of strong edges without which a threshold would lose what is written
 
 
 def has_ink(picture: Picture) -> bool:
     """Whether anything at all is on the page."""
-    return bool(picture.data.translate(None, _PAPER))
+    return len(picture.data.translate(None, _INK)) < len(picture.data)
 
 
 def choose_tone(picture: Picture | None, halftone: Halftone) -> Tone:
-    """How a page is made black and white by what a look showed; None when there was no look."""
+    """How a page is made black and white, by what a look at it showed (None when it could not be looked at)."""
+    if picture is None:
+        return LINE_ART if halftone == "text" else PHOTO
+    if not _has_greys(picture.data):
+        return PHOTO if halftone == "photo" else LINE_ART
+    paper = _paper(picture.data)
+    white = min(PHOTO.white, paper - 16)
+    if halftone == "photo":
+        return Tone(photo=True, white=white)
     if halftone == "text":
-        return LINE_ART
-    if halftone == "photo" or picture is None:
-        return PHOTO
-    greys = len(picture.data) - len(picture.data.translate(None, _GREYS))
-    return PHOTO if greys * 500 > len(picture.data) else LINE_ART
+        return Tone(threshold=_Edges.of(picture, paper).threshold)
+    if _is_flat(picture.data):
+        edges = _Edges.of(picture, paper)
+        return Tone(threshold=edges.threshold) if edges.kept >= ALL else Tone(photo=True, white=white)
+    areas = tone_areas(picture, paper)
+    # Where the rest is pure black, dithering leaves it alone; scanned writing and grey writing are cut sharp.
+    if areas.share <= MOSTLY and (not areas.share or _has_greys(areas.rest)):
+        edges = _Edges.of(Picture(picture.width, picture.height, areas.rest), paper)
+        # On clean paper (nothing scanned) greys are meant, and two ways on one page would show at the seams.
+        clean = paper >= CLEAN and areas.share > 0
+        if edges.kept_strong >= (ALL if clean else READABLE):
+            return Tone(threshold=edges.threshold, white=white, spots=areas.spots)
+    return Tone(photo=True, white=white)
+
+
+def _has_greys(data: bytes) -> bool:
+    return (len(data) - len(data.translate(None, _GREYS))) * _NO_GREYS >= len(data)
+
+
+def _is_flat(data: bytes) -> bool:
+    """Whether the greys are a few flat colours, as in drawings and tables."""
+    greys = Counter(data[::_EVERY].translate(None, _NOT_GREYS)).most_common()
+    return sum(number for _, number in greys[8:]) * _EVERY < 0.002 * len(data)
+
+
+def _paper(data: bytes) -> int:
+    """The grey of the paper, 255 where no paper is to be seen: a photo to the edges, a dark slide."""
+    sample = Counter(data[::_EVERY])
+    paper = max(range(192, 256), key=lambda value: (sample[value], value))
+    sheet = sum(sample[value] for value in range(paper - 16, 256))
+    return paper if sheet >= 0.4 * sum(sample.values()) else 255
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """What becomes of the edges on a page at the best threshold."""
+
+    threshold: int
+    kept: float  # share of them, by contrast
+    kept_strong: float  # the same by the square of contrast: what is lost of the strong ones
+
+    @classmethod
+    def of(cls, picture: Picture, paper: int) -> _Edges:
+        kept, strong = [0] * _STEPS, [0] * _STEPS
+        edges = strong_edges = 0
+        for pair, number in _neighbours(picture).items():
+            dark, light = sorted((pair >> 4, pair & 15))
+            contrast = light - dark
+            if contrast >= 2:
+                edges += number * contrast
+                strong_edges += number * contrast * contrast
+                for step in range(dark + 1, light + 1):
+                    kept[step] += number * contrast
+                    strong[step] += number * contrast * contrast
+        best = max(
+            range(1, max(2, (paper - 24) // _STEPS + 1)),
+            key=lambda step: (strong[step] * 1000 // (strong_edges or 1), -abs(step - 8)),
+        )
+        return cls(
+            threshold=best * 256 // _STEPS,
+            kept=kept[best] / edges if edges else 0.0,
+            kept_strong=strong[best] / strong_edges if strong_edges else 1.0,
+        )
+
+
+def _neighbours(picture: Picture) -> Counter[int]:
+    """How often each pair of grey steps (16 x one + the other) stands side by side, or one above the other."""
+    width, height = picture.width, picture.height
+    high, low = picture.data.translate(_HIGH_STEP), picture.data.translate(_LOW_STEP)
+    pairs: Counter[int] = Counter()
+    for right, down in ((1, 0), (0, 1)):
+        rows = range(0, height - down, _EVERY)
+        ones = b"".join(high[row * width : (row + 1) * width - right] for row in rows)
+        others = b"".join(low[(row + down) * width + right : (row + down + 1) * width] for row in rows)
+        # One operation on two long numbers joins all pairs at once, and Counter counts them in C.
+        both = int.from_bytes(ones, "little") | int.from_bytes(others, "little")
+        pairs.update(Counter(both.to_bytes(len(ones), "little")))
+    return pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """Where a page has areas of grey: photos and tints, not strokes of writing."""
+
+    share: float  # of the page
+    spots: tuple[Spot, ...]
+    rest: bytes  # the picture with those areas as white as paper
+
+
+def tone_areas(picture: Picture, paper: int) -> Areas:
+    """Find the areas of grey on a page by tiles.
+
+    A pixel counts when it and its neighbours to three rows and columns are all neither black nor paper: strokes of
+    scanned writing are thinner at this scale, photos are not.
+    """
+    width, height = picture.width, picture.height
+    middle = bytes(48 <= value < paper - 24 for value in range(256))
+    mask = int.from_bytes(picture.data.translate(middle), "little")
+    mask &= mask >> 8
+    mask &= mask >> 8
+    mask &= mask >> 8 * width
+    mask &= mask >> 8 * width
+    flags = mask.to_bytes(width * height, "little")
+    across, down = -(-width // TILE), -(-height // TILE)
+    found = set()
+    for row in range(down):
+        lines = [
+            flags[at * width : (at + 1) * width] for at in range(row * TILE, min((row + 1) * TILE, height))
+        ]
+        for column in range(across):
+            piece = slice(column * TILE, (column + 1) * TILE)
+            if sum(line[piece].count(1) for line in lines) > TILE * TILE * TONED:
+                found.add((column, row))
+    # A tile stands with its neighbours; and an area reaches to where the next tile begins, or its rim is cut off.
+    grown = {
+        (column + x, row + y)
+        for column, row in found
+        if any((column + x, row + y) in found for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+        for x in (-1, 0, 1)
+        for y in (-1, 0, 1)
+        if 0 <= column + x < across and 0 <= row + y < down
+    }
+    rest = bytearray(picture.data)
+    spots: list[Spot] = []
+    for row in range(down):
+        for first, end in _stretches(sorted(column for column, at in grown if at == row)):
+            left, right = first * TILE, min(end * TILE, width)
+            top, bottom = row * TILE, min((row + 1) * TILE, height)
+            spots.append((left / width, top / height, right / width, bottom / height))
+            for line in range(top, bottom):
+                rest[line * width + left : line * width + right] = bytes([paper]) * (right - left)
+    return Areas(len(grown) / (across * down), tuple(spots), bytes(rest))
+
+
+def _stretches(columns: list[int]) -> list[tuple[int, int]]:
+    """Consecutive numbers as first and end."""
+    found: list[tuple[int, int]] = []
+    for column in columns:
+        if found and found[-1][1] == column:
+            found[-1] = (found[-1][0], column + 1)
+        else:
+            found.append((column, column + 1))
+    return found
