@@ -7,13 +7,14 @@ loader starts the program with the root's libraries, and a private asterisk.conf
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 #: Roots are kept here, in folders ``<suite>_<package version>``; see control/asterisk-root.
-CACHE = Path("/var/cache/nexefax/asterisk")
+CACHE = Path(os.environ.get("NEXEFAX_CACHE", "/var/cache/nexefax")) / "asterisk"
 
 #: The oldest Asterisk that NexeFax's dialplan is tried with (DESIGN section 4).
 OLDEST = 16
