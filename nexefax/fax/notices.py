@@ -1,0 +1,300 @@
+"""What people read about a fax: letters made from its record, pure.
+
+Plain text, one thought a line, facts as "name: value": that reads well in every mail program, in any font and on a
+telephone. Lines are not broken here; quoted-printable does that on the wire, and the reader's window for the eye.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from nexefax.config import Account, Email
+from nexefax.fax.job import count
+from nexefax.fax.message import Attachment, Letter, TextAttachment, clean
+from nexefax.fax.records import Attempt, Fax
+
+# Letters kept of a number in a file's name; E.164 has 15 digits.
+_NUMBER_IN_NAME = 32
+# Attempts listed in a letter: the last ones, when somebody configured hundreds of retries.
+_LISTED_ATTEMPTS = 30
+
+# In English whatever the daemon's locale says; strftime's %A and %B would follow it.
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def received_letter(
+    fax: Fax,
+    account: Account,
+    settings: Email,
+    *,
+    message_id: str,
+    date: datetime,
+    attachments: Sequence[Attachment],
+    zone: tzinfo | None = None,
+) -> Letter:
+    """Return the letter that brings a received fax. ``zone`` is that of the times in it, None for the machine's."""
+    warning = incomplete_sentence(fax)
+    text = _paragraphs(
+        f"A fax has arrived from {clean(fax.number or fax.station) or 'an unknown number'}.",
+        f"INCOMPLETE: {warning}" if warning else "",
+        _listed(
+            (
+                ("From", _named(fax.number or "unknown number", fax.caller_name)),
+                ("Station ID", fax.station),
+                ("For", account.id),
+                ("Received", time_in_words(fax.created, zone)),
+                ("Pages", "" if fax.pages is None else str(fax.pages)),
+                ("Resolution", fax.resolution),
+                ("Speed", _speed(fax.bitrate)),
+                ("Fax no.", str(fax.id)),
+            )
+        ),
+        _notes(fax.notes),
+        _attached(attachments),
+    )
+    return Letter(
+        message_id=message_id,
+        date=date,
+        sender_name=settings.from_name,
+        sender_address=settings.from_email,
+        to=account.rx_email_to,
+        cc=account.rx_email_cc,
+        bcc=account.rx_email_bcc,
+        subject=account.rx_email_subject or settings.subject,
+        text=text,
+        attachments=tuple(attachments),
+    )
+
+
+def sent_letter(
+    fax: Fax,
+    attempts: Sequence[Attempt],
+    account: Account,
+    settings: Email,
+    *,
+    message_id: str,
+    date: datetime,
+    attachments: Sequence[Attachment],
+    zone: tzinfo | None = None,
+) -> Letter:
+    """Return the notice that a fax has arrived; ``attachments`` are what was faxed."""
+    opening = f"The fax to {fax.number} was sent. Every page was confirmed by the receiving machine."
+    sending = _Sending(fax, account, tuple(attempts), zone)
+    subject = f"eFax sent to {fax.number}"
+    return sending.letter(subject, (opening,), settings, message_id=message_id, date=date, faxed=attachments)
+
+
+def failed_letter(
+    fax: Fax,
+    attempts: Sequence[Attempt],
+    account: Account,
+    settings: Email,
+    *,
+    message_id: str,
+    date: datetime,
+    attachments: Sequence[Attachment],
+    zone: tzinfo | None = None,
+) -> Letter:
+    """Return the notice that a fax was given up; ``attachments`` are what was faxed, if it came so far."""
+    tries = f"It was tried {_times(len(attempts))}" if attempts else "It was never dialled"
+    openings = (
+        f"The fax to {fax.number} could not be sent: {_sentence(fax.reason or 'no reason is known')}",
+        f"{tries}, and will not be tried again. To send it, hand it in anew.",
+    )
+    sending = _Sending(fax, account, tuple(attempts), zone)
+    subject = f"eFax failed to send to {fax.number}"
+    return sending.letter(subject, openings, settings, message_id=message_id, date=date, faxed=attachments)
+
+
+def incomplete_sentence(fax: Fax) -> str:
+    """Return what a received fax lacks, as a sentence; empty when it is whole."""
+    if not fax.incomplete:
+        return ""
+    if fax.pages_done is None:  # nobody reported how the call ended; a note says so
+        return "This fax may be incomplete."
+    if fax.pages_done == 0:
+        return "The line dropped on the first page; this fax is incomplete."
+    return f"The line dropped after {count(fax.pages_done, 'page')}; this fax is incomplete."
+
+
+def file_stem(fax: Fax, zone: tzinfo | None = None) -> str:
+    """Return a name for a fax's files, such as ``fax-12025550100-20261122-2009``.
+
+    Numbers are cut to what is safe in file names; one that has nothing of the kind is ``unknown``.
+    """
+    number = re.sub(r"[^0-9A-Za-z]+", "-", fax.number)[:_NUMBER_IN_NAME].strip("-")
+    return f"fax-{number or 'unknown'}-{_local(fax.created, zone):%Y%m%d-%H%M}"
+
+
+def time_in_words(moment: float, zone: tzinfo | None = None) -> str:
+    """Return a time such as ``Sunday, 22 November 2026, 20:09 (UTC+01:00)``."""
+    local = _local(moment, zone)
+    offset = local.strftime("%z")
+    day = f"{_DAYS[local.weekday()]}, {local.day} {_MONTHS[local.month - 1]} {local.year}"
+    return f"{day}, {local:%H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """What is said about a fax that went out, in the letter and in the file beside its TIFF."""
+
+    fax: Fax
+    account: Account
+    attempts: tuple[Attempt, ...]
+    zone: tzinfo | None
+
+    def letter(
+        self,
+        subject: str,
+        openings: Sequence[str],
+        settings: Email,
+        *,
+        message_id: str,
+        date: datetime,
+        faxed: Sequence[Attachment],
+    ) -> Letter:
+        """Return the letter that begins with ``openings``."""
+        attachments: tuple[Attachment | TextAttachment, ...] = (
+            *faxed,
+            TextAttachment(self._details(), "details.txt"),
+        )
+        text = _paragraphs(
+            *map(clean, openings),
+            self._doubt(),
+            _listed(self._facts()),
+            _notes(self.fax.notes),
+            self._attempts(self._attempt_in_short),
+            _attached(attachments),
+        )
+        return Letter(
+            message_id=message_id,
+            date=date,
+            sender_name=settings.from_name,
+            sender_address=settings.from_email,
+            to=self.account.rx_email_to,
+            cc=self.account.rx_email_cc,
+            bcc=(),
+            subject=subject,
+            text=text,
+            attachments=attachments,
+        )
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        fax, account = self.fax, self.account
+        yield "To", fax.number
+        yield "Station ID", fax.station
+        yield "Subject", fax.subject
+        yield "Document", fax.document_name
+        yield "From", f"{account.tx_name}, {account.tx_number}"
+        yield "Handed in", f"{time_in_words(fax.created, self.zone)}{f' by {fax.user}' if fax.user else ''}"
+        if fax.pages is not None:
+            partly = fax.pages_done is not None and fax.pages_done != fax.pages
+            yield "Pages", f"{fax.pages}, of which {fax.pages_done} arrived" if partly else str(fax.pages)
+        yield "Resolution", fax.resolution
+        yield "Speed", _speed(fax.bitrate)
+        yield "Fax no.", str(fax.id)
+
+    def _details(self) -> str:
+        """All that is known."""
+        fax = self.fax
+        facts = (
+            ("Result", fax.state),
+            ("Reason", fax.reason),
+            *self._facts(),
+            ("Account", self.account.id),
+            ("Ended", time_in_words(fax.changed, self.zone)),
+            ("Attempts", f"{len(self.attempts)} of at most {fax.max_attempts}"),
+        )
+        message = "\n".join(map(clean, fax.message.splitlines())).strip()
+        return _paragraphs(
+            _listed(facts),
+            self._doubt(),
+            f"Message:\n{message}" if message else "",
+            _notes(fax.notes),
+            self._attempts(self._attempt_in_full),
+        )
+
+    def _attempts(self, described: Callable[[Attempt], str]) -> str:
+        if not self.attempts:
+            return ""
+        return "\n".join(["Attempts:", *map(described, self.attempts[-_LISTED_ATTEMPTS:])])
+
+    def _attempt_in_short(self, attempt: Attempt) -> str:
+        moment = _local(attempt.started, self.zone)
+        day = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
+        return f"{attempt.number}. {day}: {_sentence(attempt.sentence or 'its end is not known')}"
+
+    def _attempt_in_full(self, attempt: Attempt) -> str:
+        facts = (
+            ("", "" if attempt.pages is None else count(attempt.pages, "page")),
+            ("", _speed(attempt.bitrate)),
+            ("", attempt.mode),
+            ("station ID ", attempt.station),
+            ("", "" if attempt.ended is None else f"took {attempt.ended - attempt.started:.0f} s"),
+        )
+        known = "; ".join(f"{name}{clean(value)}" for name, value in facts if clean(value))
+        return f"{self._attempt_in_short(attempt)}" + (f"\n   {known}" if known else "")
+
+    def _doubt(self) -> str:
+        if not self.fax.doubtful:
+            return ""
+        return "How one of the attempts ended could not be learned, so the fax may have arrived once more."
+
+
+def _local(moment: float, zone: tzinfo | None) -> datetime:
+    return datetime.fromtimestamp(moment, UTC).astimezone(zone)  # None is the machine's zone
+
+
+def _attached(attachments: Sequence[Attachment | TextAttachment]) -> str:
+    return "Attached: " + ", ".join(attachment.name for attachment in attachments) if attachments else ""
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    return "\n".join(["Please note:", *(f"- {_sentence(note, capital=True)}" for note in notes)])
+
+
+def _listed(facts: Iterable[tuple[str, str]]) -> str:
+    """One line for each fact that is known; whatever callers and users put into a value stays on its line."""
+    return "\n".join(f"{name}: {value}" for name, raw in facts if (value := clean(raw)))
+
+
+def _paragraphs(*paragraphs: str) -> str:
+    return "\n\n".join(filter(None, paragraphs)) + "\n"
+
+
+def _sentence(text: str, *, capital: bool = False) -> str:
+    text = clean(text)
+    if capital:
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _named(number: str, name: str) -> str:
+    return f"{number} ({name})" if name and name != number else number
+
+
+def _speed(bitrate: int | None) -> str:
+    return f"{bitrate:,} bit/s" if bitrate else ""
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
