@@ -46,6 +46,7 @@ SYSTEM_READABLE = (
     "/etc/ImageMagick-7",
     "/etc/papersize",
     "/etc/localtime",
+    "/etc/locale.alias",  # /usr/share/locale/locale.alias is a link to it
     "/var/lib/ghostscript",  # /usr/share/ghostscript/*/Resource/CMap is a link to here
     "/var/cache/fontconfig",  # without it gs reads every font of the machine, for seconds
     "/sys/devices/system/cpu",  # how many processors: sysconf(3)
@@ -53,6 +54,8 @@ SYSTEM_READABLE = (
 )
 # The dynamic loaders, which the kernel opens for executing beside the program.
 LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-linux-armhf.so.3")
+# Where LibreOffice makes its socket, whatever TMPDIR says (PIPEDEFAULTPATH in sal/osl/unx/pipe.cxx).
+SOCKET_DIRECTORY = "/tmp"  # noqa: S108 - a place to bind, not a file to trust
 DISCARD = "/dev/null"  # the one device that may be written
 
 # prctl(2), linux/landlock.h, linux/prctl.h. Landlock's system calls have the same numbers everywhere.
@@ -161,13 +164,13 @@ def launch(arguments: list[str]) -> None:
         kernel.default_signal(number)
     layers = values.get("layer", [])
     unix_sockets = "unix" in values
+    if "limits" in layers:
+        drop_capabilities(kernel)
+        limit(*(int(values[key][0]) for key in ("cpu", "memory", "file", "open")))
     if "landlock" in layers and (abi := landlock_abi(kernel)):
         restrict_files(
             kernel, abi, values["write"], values.get("read", []), values["run"], unix_sockets=unix_sockets
         )
-    if "limits" in layers:
-        drop_capabilities(kernel)
-        limit(*(int(values[key][0]) for key in ("cpu", "memory", "file", "open")))
     if "seccomp" in layers and has_seccomp(kernel):
         refuse_calls(kernel, may_fork="fork" in values, unix_sockets=unix_sockets)
     os.execv(program[0], program)  # noqa: S606 - the whole purpose
@@ -186,7 +189,9 @@ def restrict_files(
     ruleset = kernel.syscall(CREATE_RULESET, attributes, len(attributes), 0)
     rules = [(path, READ) for path in (*SYSTEM_READABLE, *read)]
     rules += [(path, READ | EXECUTE) for path in (*run, *LOADERS)]
-    rules += [(path, OWN | MAKE_SOCK if unix_sockets else OWN) for path in write]
+    rules += [(path, OWN) for path in write]
+    if unix_sockets:
+        rules.append((SOCKET_DIRECTORY, MAKE_SOCK))
     for path, rights in (*rules, (DISCARD, READ_FILE | WRITE_FILE)):
         allow(kernel, ruleset, path, rights & known)
     kernel.syscall(RESTRICT_SELF, ruleset, 0)

@@ -21,7 +21,7 @@ from typing import IO
 from nexefax import cage
 from nexefax.child import Child, session_members
 from nexefax.errors import ChildFailed, ChildMissing, ChildTimeout
-from nexefax.scratch import Usage, measure, scratch_directory
+from nexefax.scratch import Usage, measure, remove_dead_sockets, scratch_directory
 
 __all__ = ["Finished", "Limits", "find_program", "run", "scratch_directory"]
 
@@ -42,6 +42,9 @@ DRAIN = 2.0
 # There when the kernel has seccomp filters (Documentation/userspace-api/seccomp_filter.rst).
 SECCOMP_ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
 
+# How the names of LibreOffice's sockets begin (PIPESYSTEM in sal/osl/unx/pipe.cxx).
+OFFICE_SOCKET = "OSL_PIPE_"
+
 # Which Debian package a missing program is in.
 PACKAGES = {
     "gs": "ghostscript",
@@ -57,7 +60,7 @@ PACKAGES = {
     "identify": "imagemagick",
     "identify-im6.q16": "imagemagick",
     "qpdf": "qpdf",
-    "pango-view": "libpango1.0-bin",
+    "pango-view": "pango1.0-tools",
     "soffice": "libreoffice-writer-nogui",
     "sendmail": "default-mta",
 }
@@ -167,6 +170,8 @@ async def run(
         await child.drain(DRAIN)
     finally:
         child.release(end_group=True)
+        if unix_sockets:
+            await asyncio.shield(asyncio.to_thread(remove_dead_sockets, cage.SOCKET_DIRECTORY, OFFICE_SOCKET))
     seconds = time.monotonic() - started
     log.debug(
         "%s ended with %d after %.3f s (processor %.3f s)",

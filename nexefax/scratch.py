@@ -13,6 +13,7 @@ import errno
 import itertools
 import os
 import signal
+import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -68,6 +69,22 @@ def remove_leftovers(parent: Path) -> int:
     for path in leftovers:
         remove_tree(path)
     return len(leftovers)
+
+
+def remove_dead_sockets(directory: Path, prefix: str) -> None:
+    """Remove our own Unix sockets whose names begin with ``prefix`` and where nobody listens any more.
+
+    LibreOffice makes one outside its scratch directory, may not remove it there, and would not start again with it.
+    """
+    for path in directory.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+                    try:
+                        probe.connect(str(path))
+                    except ConnectionRefusedError:
+                        path.unlink()
 
 
 def measure(scratch: Path, *, entries_cap: int, processes: tuple[int, ...] = ()) -> Usage:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 
-EPERM, ENOSYS = 1, 38
+EPERM, ENOSYS, ECONNREFUSED = 1, 38, 111
 
 # AUDIT_ARCH_* (linux/audit.h): the one ABI that a process of this machine may use. i386, x32 and 32-bit ARM number
 # their calls differently and would walk past every comparison.
@@ -252,7 +252,10 @@ def filter_program(machine: str, pid: int, *, may_fork: bool = False, unix_socke
         (RET, 0, 0, RET_ERRNO | ENOSYS),
     ]
     blocks: list[tuple[Calls, list[Instruction]]] = [(ABSENT, [(RET, 0, 0, RET_ERRNO | ENOSYS)])]
-    blocks += [(calls, [_REFUSE]) for calls in (CONNECT, PROCESSES, FILES, SHARED_MEMORY, SYSTEM)]
+    blocks.append(
+        (CONNECT, [(RET, 0, 0, RET_ERRNO | ECONNREFUSED)])
+    )  # nobody listens, as far as a converter can tell
+    blocks += [(calls, [_REFUSE]) for calls in (PROCESSES, FILES, SHARED_MEMORY, SYSTEM)]
     if not may_fork:
         blocks.append((FORKS, [_REFUSE]))
     if unix_sockets:

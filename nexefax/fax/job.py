@@ -105,11 +105,12 @@ class ConversionBegan:
 
 @dataclass(frozen=True, slots=True)
 class FaxConverted:
-    """What can be mailed is on the disk."""
+    """What can be mailed is on the disk. ``tiff_wanted``: the TIFF holds something that the PDF does not."""
 
     pages: int
     resolution: str
     notes: tuple[str, ...] = ()
+    tiff_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +293,7 @@ def _converted(fax: Fax, event: FaxConverted, _policy: Policy, now: float) -> St
         _to(fax, State.DELIVERING, now),
         pages=event.pages,
         resolution=event.resolution,
+        tiff_wanted=event.tiff_wanted,
         notes=(*fax.notes, *(note for note in event.notes if note not in fax.notes)),
     )
     return Step(converted, (WriteLetter(Letter.RECEIVED),), f"converted: {count(event.pages, 'page')}")

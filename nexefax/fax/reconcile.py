@@ -20,15 +20,16 @@ TRACE_GRACE = 60.0
 class Seen:
     """What is seen of one attempt. Times are seconds since 1970.
 
-    ``staged`` and ``waiting`` tell whether its call file lies beside the spool and in ``outgoing/``;
-    ``dialling_since`` is when Asterisk took the waiting one (it sets its time far ahead then); ``done`` the Status
-    that Asterisk wrote into ``outgoing_done/`` and ``done_at`` when; ``started_at`` when the dialplan wrote
-    ``.started``; ``asterisk_since`` when the Asterisk that runs now began, None when it is not known.
+    ``allowance`` is how many seconds the call may take from its dialling to its report. ``staged`` and ``waiting``
+    tell whether its call file lies beside the spool and in ``outgoing/``; ``dialling_since`` is when Asterisk took
+    the waiting one (it sets its time far ahead then); ``done`` the Status that Asterisk wrote into
+    ``outgoing_done/`` and ``done_at`` when; ``started_at`` when the dialplan wrote ``.started``; ``asterisk_since``
+    when the Asterisk that runs now began, None when it is not known.
     """
 
     pages: int
     placed_at: float
-    deadline: float
+    allowance: float
     outcome: Outcome | None = None
     staged: bool = False
     waiting: bool = False
@@ -91,7 +92,7 @@ def _judge_started(seen: Seen, started_at: float, now: float) -> Verdict:
         ended_by = seen.done_at + REPORT_GRACE
         why = "the call ended without a report; pages may have arrived"
     else:
-        ended_by = seen.deadline
+        ended_by = max(started_at, seen.dialling_since or 0.0) + seen.allowance
         why = "no report came in the time that the call may take; pages may have arrived"
     return Wait(ended_by) if now < ended_by else Ended(unknown(why))
 
@@ -115,8 +116,9 @@ def _judge_waiting(seen: Seen, now: float) -> Verdict:
     if seen.asterisk_since is not None and seen.asterisk_since > seen.dialling_since:
         gone = seen.asterisk_since + REPORT_GRACE
         return Wait(gone) if now < gone else Ended(unanswered(Cause.RESTARTED))
-    if now < seen.deadline:
-        return Wait(seen.deadline)
+    deadline = seen.dialling_since + seen.allowance
+    if now < deadline:
+        return Wait(deadline)
     return Ended(
         unknown("Asterisk did not report in the time that the call may take; pages may have arrived")
     )

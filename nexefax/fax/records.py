@@ -39,6 +39,7 @@ class Fax:
     max_attempts: int = 1
     incomplete: bool = False
     doubtful: bool = False
+    tiff_wanted: bool = False
     notes: tuple[str, ...] = ()
     request_id: str | None = None
     spool_name: str | None = None
@@ -83,8 +84,8 @@ _FAX_FIELDS = tuple(field.name for field in dataclasses.fields(Fax))
 
 def _fax(row: sqlite3.Row) -> Fax:
     values = dict(row)
-    values["incomplete"] = bool(values["incomplete"])
-    values["doubtful"] = bool(values["doubtful"])
+    for name in ("incomplete", "doubtful", "tiff_wanted"):
+        values[name] = bool(values[name])
     values["notes"] = tuple(json.loads(values["notes"]))
     return Fax(**values)
 
@@ -244,3 +245,9 @@ def mails_of(connection: sqlite3.Connection, fax_id: int) -> list[Mail]:
 def count_mails(connection: sqlite3.Connection) -> dict[str, int]:
     """Return how many letters there are by state."""
     return {row[0]: row[1] for row in connection.execute("SELECT state, count(*) FROM mail GROUP BY state")}
+
+
+def count_stuck_mails(connection: sqlite3.Connection, before: float) -> int:
+    """Return how many letters written before this time still wait."""
+    row = connection.execute("SELECT count(*) FROM mail WHERE state = 'waiting' AND created < ?", (before,))
+    return int(row.fetchone()[0])

@@ -1,0 +1,55 @@
+"""The command line's side of the control socket; without a daemon it reads the journal itself."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from nexefax.config import Config
+from nexefax.control import count
+from nexefax.errors import JournalError
+from nexefax.store import JOURNAL_NAME, read_only
+
+TIMEOUT = 10.0  # seconds; the watchdog ends a daemon that does not answer for so long
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask_daemon(config: Config, target: str) -> dict[str, Any]:
+    """Return what the daemon answers to ``GET target``, or without a daemon what the journal says of it.
+
+    Raises JournalError when there is neither, or the user may not ask.
+    """
+    connection = _UnixConnection(config.server.control_socket)
+    try:
+        connection.request("GET", target)
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    except (FileNotFoundError, ConnectionRefusedError):
+        return _read_journal(config)
+    except PermissionError as error:
+        raise JournalError(
+            f"{config.server.control_socket} may be used by root and NexeFax's user only; try with sudo"
+        ) from error
+    else:
+        return answer
+    finally:
+        connection.close()
+
+
+def _read_journal(config: Config) -> dict[str, Any]:
+    data_dir = config.general.data_dir
+    if not (data_dir / JOURNAL_NAME).exists():
+        raise JournalError(f"NexeFax does not run, and there is no journal in {data_dir}; start it first")
+    return read_only(data_dir, count)

@@ -1,0 +1,175 @@
+"""Attempts: handed to Asterisk one by one, and judged when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from nexefax.config import Account, Config
+from nexefax.durable import sync_folder
+from nexefax.errors import SpoolError
+from nexefax.fax import job, records
+from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.callfile import Call, call_text, header_text, station_id
+from nexefax.fax.evidence import look_at
+from nexefax.fax.folders import Folders, with_suffix
+from nexefax.fax.reconcile import Ended, HandOver, judge
+
+log = logging.getLogger("nexefax.fax")
+
+SPOOL_RETRY = 60.0  # seconds until a spool that can't be used is tried again
+CALL_SETUP_SECONDS = 120.0  # T.38 negotiation, training, and the hangup, on top of ringing
+PAGE_OVERHEAD_SECONDS = 30.0  # between two pages: retraining and repeated confirmations
+
+
+class Calling:
+    """Makes the attempts of faxes that are ready."""
+
+    def __init__(self, bookkeeper: Bookkeeper, folders: Folders) -> None:
+        self._bookkeeper = bookkeeper
+        self._journal = bookkeeper.journal
+        self._folders = folders
+        self._settling = asyncio.Lock()
+
+    @property
+    def _config(self) -> Config:
+        return self._bookkeeper.config()
+
+    async def call(self, fax: records.Fax) -> None:
+        """Make the next attempt of a fax that is ready; a spool that can't be used costs no attempt."""
+        account = self._config.account(fax.account)
+        if account is None:
+            reason = f"the account {fax.account} is no longer configured"
+            await self._defer(fax, SpoolError(reason))
+            return
+        attempt = fax.attempts + 1
+        try:
+            await asyncio.to_thread(self._stage, fax, account, attempt)
+        except (SpoolError, OSError) as error:
+            await self._defer(fax, error)
+            return
+        now = time.time()
+        row = records.Attempt(fax.id, attempt, now, self._deadline(fax, now))
+
+        def count_it(connection: sqlite3.Connection, after: records.Fax) -> None:
+            if after.state == job.State.CALLING:
+                records.save_attempt(connection, row)
+
+        placed = await self._bookkeeper.record(fax.id, job.CallPlaced(), also=count_it)
+        if placed is None or placed.fax.state != job.State.CALLING:
+            # a late report has just said that an earlier attempt arrived
+            await asyncio.to_thread(self._bookkeeper.spool.withdraw, fax.id, attempt)
+            return
+        await self._hand_over(fax.id, attempt)
+
+    async def settle(self, fax_id: int, attempt: int) -> None:
+        """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""
+        async with self._settling:
+            row = await self._journal.read(lambda c: records.load_attempt(c, fax_id, attempt))
+            fax = await self._journal.read(lambda c: records.load_fax(c, fax_id))
+            if row is None or fax is None:
+                log.warning("fax %d: a report came for attempt %d, which was never made", fax_id, attempt)
+                return
+            evidence = await asyncio.to_thread(
+                look_at, self._folders, self._bookkeeper.spool, self._config.general.ast_control, row, fax
+            )
+            verdict = judge(evidence.seen, time.time())
+            if isinstance(verdict, HandOver):
+                await self._hand_over(fax_id, attempt)
+            elif isinstance(verdict, Ended):
+                await self._end(row, verdict, evidence.line)
+
+    async def _hand_over(self, fax_id: int, attempt: int) -> None:
+        try:
+            await asyncio.to_thread(self._bookkeeper.spool.hand_over, fax_id, attempt)
+        except SpoolError as error:
+            # the file stays staged: the watch hands it over when the spool is back
+            log.error("fax %d: attempt %d waits for Asterisk's spool: %s", fax_id, attempt, error)
+
+    async def _defer(self, fax: records.Fax, error: Exception) -> None:
+        log.error("fax %d: can't be handed to Asterisk now: %s", fax.id, error)
+        await self._bookkeeper.record(
+            fax.id, job.CallDeferred(time.time() + SPOOL_RETRY, f"waiting for the telephone system: {error}")
+        )
+
+    def _stage(self, fax: records.Fax, account: Account, attempt: int) -> None:
+        stem = self._folders.stem(fax.id, attempt)
+        for suffix in (".started", ".cancel", ".outcome", ".tiff"):
+            with_suffix(stem, suffix).unlink(missing_ok=True)  # of a commit that a power cut took back
+        os.link(self._folders.fax_tiff(fax.id), with_suffix(stem, ".tiff"))
+        sync_folder(stem.parent)
+        self._bookkeeper.spool.stage(
+            fax.id, attempt, call_text(call_for(self._config, account, fax, attempt, stem))
+        )
+
+    def _deadline(self, fax: records.Fax, now: float) -> float:
+        general = self._config.general
+        slowest = (fax.line_seconds or 0) * general.tx_faxopt_maxrate / general.tx_faxopt_minrate
+        pages = PAGE_OVERHEAD_SECONDS * (fax.pages or 1)
+        return now + general.tx_wait_time + CALL_SETUP_SECONDS + slowest + pages
+
+    async def _end(self, row: records.Attempt, verdict: Ended, line: str) -> None:
+        ending = verdict.ending
+        outcome = verdict.outcome
+        closed = replace(
+            row,
+            ended=(outcome.ended if outcome else None) or time.time(),
+            cause=ending.cause,
+            sentence=ending.sentence,
+            pages=ending.pages,
+            bitrate=outcome.rate if outcome else None,
+            station=outcome.station if outcome else "",
+            mode=outcome.mode if outcome else "",
+            outcome=line,
+        )
+
+        def close(connection: sqlite3.Connection, _fax: records.Fax) -> None:
+            if row.ended is None or not row.outcome:  # the first report with evidence stands
+                records.save_attempt(connection, closed)
+
+        await self._bookkeeper.record(
+            row.fax,
+            job.AttemptEnded(row.number, ending, closed.bitrate, closed.station),
+            also=close,
+        )
+
+
+def call_for(config: Config, account: Account, fax: records.Fax, attempt: int, stem: Path) -> Call:
+    """Return what an attempt's call file says: the beta's variables, and ours."""
+    general = config.general
+    return Call(
+        channel=(account.tx_channel or general.tx_channel).replace("${TO}", fax.number),
+        caller_name=account.tx_name,
+        caller_number=account.tx_number,
+        account=account.id,
+        context=general.ast_context,
+        wait_time=general.tx_wait_time,
+        variables={
+            # only the channel that dials knows the hangup cause of a call that nobody answers; see our dialplan
+            "CHANNEL(hangup_handler_push)": f"{general.ast_context},unanswered,1",
+            "FAXOPT_GATEWAY": "no",
+            "FAXOPT_ECM": _yes_no(general.tx_faxopt_ecm),
+            "FAXOPT_MODEM": general.tx_faxopt_modem,
+            "FAXOPT_FAXDETECT": _yes_no(general.tx_faxopt_faxdetect),
+            "FAXOPT_MINRATE": str(general.tx_faxopt_minrate),
+            "FAXOPT_MAXRATE": str(general.tx_faxopt_maxrate),
+            "FAXOPT_T38TIMEOUT": str(general.tx_faxopt_t38timeout),
+            "FAXOPT_NEGOTIATE_BOTH": _yes_no(general.tx_faxopt_negboth),
+            "FAXOPT_LOCALSTATIONID": station_id(account.tx_number),
+            "FAXOPT_HEADERINFO": header_text(account.tx_name),
+            "FAXTO": fax.number,
+            "FAXFILE": str(with_suffix(stem, ".tiff")),
+            "NEXEFAX_STEM": str(stem),
+            "NEXEFAX_FAX": str(fax.id),
+            "NEXEFAX_ATTEMPT": str(attempt),
+        },
+    )
+
+
+def _yes_no(value: bool) -> str:
+    return "yes" if value else "no"

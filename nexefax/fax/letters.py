@@ -1,0 +1,71 @@
+"""Letters of the outbox, put together from the journal and the files at each delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from nexefax.config import Account, Config
+from nexefax.errors import MailDelayed
+from nexefax.fax import job, notices, records
+from nexefax.fax.folders import Folders
+from nexefax.fax.mail import Attachment, Letter, Mailer
+from nexefax.store import Journal
+
+log = logging.getLogger("nexefax.mail")
+
+PDF, TIFF = ("application", "pdf"), ("image", "tiff")
+
+
+class Letters:
+    """Writes and sends the letter of a row of the outbox; nothing of it is kept but its Message-ID and date."""
+
+    def __init__(self, journal: Journal, folders: Folders, config: Callable[[], Config]) -> None:
+        self._journal = journal
+        self._folders = folders
+        self._config = config
+
+    async def deliver(self, mail: records.Mail, fax: records.Fax) -> None:
+        """Deliver the letter ``mail`` about ``fax``. Raises MailDelayed or MailRefused."""
+        config = self._config()
+        account = config.account(fax.account)
+        if account is None:
+            raise MailDelayed(f"accounts.conf has no account {fax.account!r} any more; add it again")
+        letter = await self._write(mail, fax, account)
+        accepted = await Mailer(config.email, config.general.tmp_dir).deliver(letter, attempt=mail.attempts)
+        for address, words in accepted.refused:
+            log.warning("fax %d: the mail server refuses %s alone: %s", fax.id, address, words)
+
+    async def _write(self, mail: records.Mail, fax: records.Fax, account: Account) -> Letter:
+        attempts = await self._journal.read(lambda connection: records.attempts_of(connection, fax.id))
+        attachments = await asyncio.to_thread(self._attachments, mail, fax, account)
+        email = self._config().email
+        date = datetime.fromtimestamp(mail.created).astimezone()
+        if mail.kind == job.Letter.RECEIVED:
+            return notices.received_letter(
+                fax, account, email, date=date, attachments=attachments, message_id=mail.message_id
+            )
+        write = notices.sent_letter if mail.kind == job.Letter.SENT else notices.failed_letter
+        return write(
+            fax, attempts, account, email, date=date, attachments=attachments, message_id=mail.message_id
+        )
+
+    def _attachments(self, mail: records.Mail, fax: records.Fax, account: Account) -> tuple[Attachment, ...]:
+        stem = notices.file_stem(fax)
+        if mail.kind != job.Letter.RECEIVED:
+            return _present((self._folders.fax_tiff(fax.id), f"{stem}.tiff", TIFF))
+        pdf = (self._folders.received_pdf(fax.id), f"{stem}.pdf", PDF)
+        tiff = (self._folders.received_tiff(fax.id), f"{stem}.tiff", TIFF)
+        wanted = account.rx_format or self._config().general.rx_format
+        if wanted == "tiff":
+            return _present(tiff)
+        if wanted == "both" or fax.tiff_wanted:
+            return _present(pdf, tiff)
+        return _present(pdf) or _present(tiff)
+
+
+def _present(*files: tuple[Path, str, tuple[str, str]]) -> tuple[Attachment, ...]:
+    return tuple(Attachment(path, name, subtype) for path, name, subtype in files if path.exists())

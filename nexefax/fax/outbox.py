@@ -1,0 +1,107 @@
+"""The outbox: every letter is tried until the mail server takes it, or says that it never will."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from nexefax.errors import MailDelayed, MailRefused, NexeFaxError
+from nexefax.fax import job, records
+from nexefax.fax.bookkeeper import Bookkeeper
+
+log = logging.getLogger("nexefax.mail")
+
+FIRST_DELAY = 30.0  # seconds; doubled with each try
+LONGEST_DELAY = 6 * 3600.0  # a mail server repaired in the morning gets the night's faxes before noon
+IDLE_SECONDS = 60.0  # how long the loop sleeps when nothing is due
+
+
+def delay_after(attempts: int) -> float:
+    """Return the seconds to wait after ``attempts`` tries, with jitter so that a queue does not come all at once."""
+    delay: float = min(FIRST_DELAY * 2 ** min(attempts - 1, 16), LONGEST_DELAY)
+    return delay * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
+
+
+class Outbox:
+    """Delivers due letters one after another. ``deliver`` builds and sends the letter of (mail, fax)."""
+
+    def __init__(
+        self,
+        bookkeeper: Bookkeeper,
+        deliver: Callable[[records.Mail, records.Fax], Awaitable[None]],
+    ) -> None:
+        self._bookkeeper = bookkeeper
+        self._journal = bookkeeper.journal
+        self._deliver = deliver
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at once: a letter was written."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        while True:
+            self._wake.clear()
+            pause = IDLE_SECONDS
+            try:
+                await self.deliver_due()
+                due = await self._journal.read(records.next_mail)
+                if due is not None:
+                    pause = min(max(due - time.time(), 0.1), IDLE_SECONDS)
+            except NexeFaxError:
+                log.exception("the outbox can't be read; trying again")
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def deliver_due(self) -> None:
+        """Deliver every letter that is due now."""
+        now = time.time()
+        for mail in await self._journal.read(lambda connection: records.due_mails(connection, now)):
+            await self._try(mail)
+
+    async def _try(self, mail: records.Mail) -> None:
+        fax = await self._journal.read(lambda connection: records.load_fax(connection, mail.fax))
+        if fax is None:  # the foreign key deletes letters with their fax; between two reads it may go
+            return
+        attempt = replace(mail, attempts=mail.attempts + 1)
+        try:
+            await self._deliver(attempt, fax)
+        except MailRefused as error:
+            log.error("fax %d: the mail server refuses the mail for good: %s", fax.id, error)
+            refused = replace(attempt, state="refused", error=str(error))
+            await self._end(refused, job.MailRefused(f"the mail was refused: {error}"))
+        except MailDelayed as error:
+            await self._delay(attempt, fax, str(error))
+        except Exception as error:
+            log.exception("fax %d: its mail could not be written", fax.id)
+            await self._delay(attempt, fax, repr(error))
+        else:
+            log.info("fax %d: mail accepted (%s)", fax.id, mail.kind)
+            await self._end(replace(attempt, state="accepted", error=""), job.MailAccepted())
+
+    async def _end(self, mail: records.Mail, event: job.MailAccepted | job.MailRefused) -> None:
+        """Close a letter; a received fax ends with it, in the same transaction."""
+        if mail.kind != job.Letter.RECEIVED:
+            await self._save(mail)
+            return
+        ended = replace(mail, changed=time.time())
+        await self._bookkeeper.record(
+            mail.fax, event, also=lambda connection, _fax: records.save_mail(connection, ended)
+        )
+
+    async def _delay(self, mail: records.Mail, fax: records.Fax, reason: str) -> None:
+        delay = delay_after(mail.attempts)
+        log.warning("fax %d: mail not delivered, next try in %d s: %s", fax.id, delay, reason)
+        await self._save(replace(mail, error=reason, next_try=time.time() + delay))
+
+    async def _save(self, mail: records.Mail) -> None:
+        changed = replace(mail, changed=time.time())
+        await self._journal.write(lambda connection: records.save_mail(connection, changed))

@@ -1,0 +1,265 @@
+"""Faxes that come in: found in Asterisk's spool, copied into our store, converted, and handed to the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from datetime import datetime
+from pathlib import Path
+
+from nexefax.config import Config
+from nexefax.durable import copy_file, make_folder, remove_file, write_file
+from nexefax.errors import ChildError
+from nexefax.fax import convert, job, records
+from nexefax.fax.bookkeeper import Bookkeeper, clear_spool
+from nexefax.fax.folders import Folders, read_outcome
+from nexefax.fax.outcome import Outcome, outcome_line
+from nexefax.fax.spool_files import SpoolFile, find_received, is_written, parse_received_name
+
+log = logging.getLogger("nexefax.fax")
+
+SETTLED_SECONDS = 600.0  # a TIFF that nobody reported and nobody wrote for so long is taken as incomplete
+MACHINE_RETRY = 300.0  # seconds until a full disk or a missing converter is tried again
+NO_REPORT = "Asterisk did not report the end of this call; the fax may be incomplete"
+
+
+class Receiving:
+    """The way in. :meth:`nudge` may be called at any time; the rest is run by the worker."""
+
+    def __init__(self, bookkeeper: Bookkeeper, folders: Folders) -> None:
+        self._bookkeeper = bookkeeper
+        self._journal = bookkeeper.journal
+        self._folders = folders
+        self._wake = asyncio.Event()
+        self._unreadable_spool = False
+
+    @property
+    def _config(self) -> Config:
+        return self._bookkeeper.config()
+
+    def nudge(self) -> None:
+        """Look into the spool at once."""
+        self._wake.set()
+
+    async def report(self, unique_id: str, outcome: Outcome) -> None:
+        """Keep what a dialplan without outcome files said of a call: write the file that it did not.
+
+        The unique id (the end of the TIFF's name) finds the fax; a call without a TIFF is only logged.
+        """
+        name = await asyncio.to_thread(self._report, unique_id, outcome)
+        if name is None:
+            log.info("call %s: ended without a received page (%s)", unique_id, outcome.text or outcome.status)
+        self.nudge()
+
+    def _report(self, unique_id: str, outcome: Outcome) -> str | None:
+        if not unique_id:
+            return None
+        for file in find_received(self._config.general.rx_dir):
+            if file.path.stem.endswith(f"-{unique_id}"):
+                path = _outcome_path(file.path)
+                if read_outcome(path) is None:
+                    write_file(path, outcome_line(outcome))
+                return file.path.name
+        return None
+
+    async def recover(self) -> None:
+        """Begin again what a former run left in the middle."""
+        for fax in await self._in_state(job.State.CONVERTING):
+            await self._bookkeeper.record(fax.id, job.WorkInterrupted())
+        await self.look_for_accounts()
+
+    async def look_for_accounts(self) -> None:
+        """Deliver what was kept for an account that is configured now; called at start and after a reload."""
+        for fax in await self._in_state(job.State.UNDELIVERABLE):
+            letters = await self._journal.read(lambda c, fax_id=fax.id: records.mails_of(c, fax_id))  # type: ignore[misc]
+            if not letters and self._config.account(fax.account) is not None:
+                await self._bookkeeper.record(fax.id, job.AccountAppeared())
+        self.nudge()
+
+    async def run(self) -> None:
+        """Take what is in the spool, at every nudge and every ``sweep_interval``, for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.sweep()
+                await self.convert_due()
+            except Exception:
+                log.exception("received faxes can't be taken; trying again")
+            try:
+                async with asyncio.timeout(self._config.general.sweep_interval):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def sweep(self) -> None:
+        """Enter every finished TIFF of the spool into the journal, and clear away what is delivered."""
+        rx_dir = self._config.general.rx_dir
+        try:
+            files = await asyncio.to_thread(find_received, rx_dir)
+        except OSError as error:
+            if not self._unreadable_spool:
+                log.error(
+                    "%s can't be read (%s): no fax can be received; config.conf, [general]: rx_dir names the folder",
+                    rx_dir,
+                    error.strerror,
+                )
+            self._unreadable_spool = True
+            return
+        self._unreadable_spool = False
+        for file in files:
+            await self._take(file)
+        await asyncio.to_thread(_drop_reports_without_fax, rx_dir)
+
+    async def convert_due(self) -> None:
+        """Copy, convert and hand to the outbox what is entered."""
+        now = time.time()
+        for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.RECEIVED, now)):
+            try:
+                await self._process(fax)
+            except OSError as error:
+                log.error("fax %d: can't be taken in now, it stays in the spool: %s", fax.id, error)
+                until = time.time() + MACHINE_RETRY
+                await self._bookkeeper.record(
+                    fax.id, job.WorkInterrupted(until, f"waiting for the disk: {error}")
+                )
+
+    async def _take(self, file: SpoolFile) -> None:
+        name = file.path.name
+        known = await self._journal.read(lambda c: records.fax_by_spool_name(c, name))
+        if known is not None:
+            if known.state == job.State.DELIVERED:
+                await asyncio.to_thread(clear_spool, file.path, known.id)
+            return
+        if await asyncio.to_thread(is_written, file.path):
+            return
+        found = await asyncio.to_thread(read_outcome, _outcome_path(file.path))
+        outcome = found[0] if found else None
+        if outcome is None and time.time() - file.modified < SETTLED_SECONDS:
+            return
+        fax = self._fax_of(file, outcome)
+        line = found[1] if found else ""
+
+        def add(connection: sqlite3.Connection) -> int:
+            fax_id = records.add_fax(connection, fax)
+            said = f"received from {fax.number or 'an unknown number'} for {fax.account}"
+            records.add_event(connection, fax_id, fax.created, said)
+            if line:
+                records.add_event(connection, fax_id, fax.changed, f"Asterisk reported: {line}")
+            return fax_id
+
+        fax_id = await self._journal.write(add)
+        log.info(
+            "fax %d: received from %s for %s (%s)%s",
+            fax_id,
+            fax.number or "an unknown number",
+            fax.account,
+            name,
+            ", incomplete" if fax.incomplete else "",
+        )
+
+    def _fax_of(self, file: SpoolFile, outcome: Outcome | None) -> records.Fax:
+        accounts = [account.id for account in self._config.accounts.values()]
+        parsed = parse_received_name(
+            file.path.name, unique_id=outcome.uniqueid if outcome else "", accounts=accounts
+        )
+        account = (outcome.account if outcome else "") or (parsed.account if parsed else "")
+        known = self._config.account(account)
+        whole = outcome is not None and outcome.status.upper() == "SUCCESS"
+        notes: tuple[str, ...] = ()
+        if outcome is None:
+            notes = (NO_REPORT,)
+        elif not whole:
+            notes = (f"The call ended early: {outcome.text or outcome.error or 'no reason was given'}",)
+        return records.Fax(
+            id=0,
+            direction="in",
+            account=known.id if known else account,
+            state=job.State.RECEIVED,
+            created=(outcome.ended if outcome else None) or file.modified,
+            changed=time.time(),
+            number=(outcome.caller if outcome else "") or (parsed.caller if parsed else ""),
+            caller_name=outcome.name if outcome else "",
+            station=outcome.station if outcome else "",
+            pages_done=outcome.pages if outcome else None,
+            bitrate=outcome.rate if outcome else None,
+            incomplete=not whole,
+            notes=notes,
+            spool_name=file.path.name,
+        )
+
+    async def _process(self, fax: records.Fax) -> None:
+        tiff = self._folders.received_tiff(fax.id)
+        try:
+            await asyncio.to_thread(self._copy, fax, tiff)
+        except FileNotFoundError:
+            await self._keep(fax, "its TIFF vanished from Asterisk's spool before it could be copied")
+            return
+        if self._config.account(fax.account) is None:
+            await self._keep(
+                fax, f"no account {fax.account!r} in accounts.conf; the fax is kept in {tiff.parent}"
+            )
+            return
+        await self._bookkeeper.record(fax.id, job.ConversionBegan())
+        await self._bookkeeper.record(fax.id, await self._convert(fax, tiff))
+
+    async def _convert(self, fax: records.Fax, tiff: Path) -> job.FaxConverted:
+        """Make the PDF; whatever becomes of it, the fax goes on: at worst the TIFF itself is mailed."""
+        general = self._config.general
+        info = convert.PdfInfo(
+            title=f"Fax from {fax.number or 'an unknown number'}",
+            created=datetime.fromtimestamp(fax.created).astimezone(),
+            author=fax.caller_name or fax.number or fax.station,
+            account=fax.account,
+        )
+        try:
+            received = await convert.to_pdf(
+                tiff, self._folders.received_pdf(fax.id), info=info, tmp_dir=general.tmp_dir
+            )
+        except ChildError as error:
+            log.error("fax %d: no PDF can be made, the TIFF itself is mailed: %s", fax.id, error)
+            note = "No PDF could be made of this fax; the fax itself is attached as TIFF"
+            return job.FaxConverted(fax.pages_done or 0, "", (note,), tiff_wanted=True)
+        if received.outcome != "lossless":
+            log.warning("fax %d: %s: %s", fax.id, received.outcome, "; ".join(received.notes))
+        return job.FaxConverted(
+            received.pages, received.resolution, received.notes, tiff_wanted=received.tiff_wanted
+        )
+
+    def _copy(self, fax: records.Fax, tiff: Path) -> None:
+        if tiff.exists():
+            return
+        make_folder(tiff.parent)
+        copy_file(self._config.general.rx_dir / (fax.spool_name or ""), tiff)
+
+    async def _keep(self, fax: records.Fax, reason: str) -> None:
+        log.error("fax %d: CAN'T BE DELIVERED: %s", fax.id, reason)
+        await self._bookkeeper.record(fax.id, job.FaxKept(reason))
+
+    async def _in_state(self, state: job.State) -> list[records.Fax]:
+        return await self._journal.read(lambda connection: records.faxes_in(connection, state))
+
+
+def _outcome_path(tiff: Path) -> Path:
+    return tiff.with_name(f"{tiff.name}.outcome")
+
+
+def _drop_reports_without_fax(rx_dir: Path) -> None:
+    """A call without a single page leaves a report and no TIFF (res_fax removes it): say so once, and clear it."""
+    for path in rx_dir.glob("nexefax-*.outcome"):
+        tiff = path.with_suffix("")
+        if tiff.suffix not in (".tiff", ".tif") or tiff.exists():
+            continue
+        found = read_outcome(path)
+        if found is None and time.time() - path.lstat().st_mtime < SETTLED_SECONDS:
+            continue
+        if found is not None:
+            said = found[0]
+            log.warning(
+                "call from %s for %s ended without a page: %s",
+                said.caller or "an unknown number",
+                said.account,
+                said.text or said.error or said.status or "no reason was given",
+            )
+        remove_file(path)

@@ -1,0 +1,80 @@
+"""Documents of queued faxes become fax TIFFs; whatever goes wrong ends in a sentence or another try."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from nexefax.config import Account, General
+from nexefax.errors import ChildError, ChildMissing, DocumentError
+from nexefax.fax import job, records
+from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.convert.render import RenderSettings, render
+from nexefax.fax.convert.slots import Slots
+from nexefax.fax.convert.tiff import Resolution
+from nexefax.fax.folders import Folders
+
+log = logging.getLogger("nexefax.fax")
+
+MACHINE_RETRY = 300.0  # seconds until a missing converter or a full disk is tried again
+
+
+class Rendering:
+    """Renders one fax at a time for whoever asks; the processors are shared by all."""
+
+    def __init__(self, bookkeeper: Bookkeeper, folders: Folders) -> None:
+        self._bookkeeper = bookkeeper
+        self._folders = folders
+        self._slots = Slots(bookkeeper.config().general.convert_jobs)
+
+    async def render(self, fax: records.Fax) -> None:
+        """Render a queued fax; it is ready, failed or queued again when this returns."""
+        try:
+            begun = await self._bookkeeper.record(fax.id, job.RenderingBegan())
+            if begun is None or begun.fax.state != job.State.RENDERING:
+                return
+            event = await self._render(fax)
+            await self._bookkeeper.record(fax.id, event)
+        except Exception:
+            log.exception("fax %d: rendering broke down; trying again", fax.id)
+            until = time.time() + MACHINE_RETRY
+            await self._bookkeeper.record(
+                fax.id, job.WorkInterrupted(until, "rendering broke down, see the log")
+            )
+
+    async def _render(self, fax: records.Fax) -> job.Event:
+        general = self._bookkeeper.config().general
+        settings = render_settings(general, self._bookkeeper.config().account(fax.account))
+        try:
+            rendering = await render(
+                self._folders.document(fax.id),
+                self._folders.fax_tiff(fax.id),
+                settings=settings,
+                tmp_dir=general.tmp_dir,
+                slots=self._slots,
+            )
+        except DocumentError as error:
+            log.info("fax %d: the document can't be faxed: %s", fax.id, error)
+            return job.DocumentRefused(str(error))
+        except (ChildMissing, OSError) as error:
+            log.error("fax %d: can't be rendered on this machine, trying again: %s", fax.id, error)
+            return job.WorkInterrupted(time.time() + MACHINE_RETRY, f"not rendered yet: {error}")
+        except ChildError as error:
+            log.error("fax %d: can't be rendered: %s", fax.id, error)
+            return job.DocumentRefused("The document could not be turned into fax pages.")
+        seconds = sum(page.seconds_at(general.tx_faxopt_maxrate) for page in rendering.pages)
+        return job.DocumentRendered(
+            len(rendering.pages), settings.resolution.name.lower(), seconds, rendering.notes
+        )
+
+
+def render_settings(general: General, account: Account | None) -> RenderSettings:
+    """Return how an account's documents are rendered."""
+    resolution = (account.tx_resolution if account else "") or general.tx_resolution
+    return RenderSettings(
+        resolution=Resolution[resolution.upper()],
+        fit="width" if ((account.tx_fit if account else "") or general.tx_fit) == "width" else "size",
+        max_pages=general.tx_max_pages,
+        page_minutes=general.tx_page_minutes,
+        timeout=general.convert_timeout,
+    )

@@ -1,0 +1,158 @@
+"""Faxes that go out: taken in, rendered, handed to Asterisk, and judged when the call is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+
+from nexefax.config import Config
+from nexefax.fax import job, records
+from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.calling import Calling
+from nexefax.fax.convert.document import recognise
+from nexefax.fax.folders import Folders
+from nexefax.fax.number import clean_number
+from nexefax.fax.rendering import Rendering
+from nexefax.fax.submission import Submission
+
+log = logging.getLogger("nexefax.fax")
+
+WATCH_SECONDS = 10.0  # how often running attempts are looked at without a nudge; a few stat() calls each
+IDLE_SECONDS = 60.0  # how long the loop sleeps when nothing is due
+MAX_TEXT = 10_000  # characters of a subject or message that are kept
+
+
+class Sending:
+    """The way out. :meth:`accept` and :meth:`settle` may be called at any time; the rest is run by the worker."""
+
+    def __init__(self, bookkeeper: Bookkeeper, folders: Folders) -> None:
+        self._bookkeeper = bookkeeper
+        self._journal = bookkeeper.journal
+        self._folders = folders
+        self._wake = asyncio.Event()
+        self._rendering = Rendering(bookkeeper, folders)
+        self._calling = Calling(bookkeeper, folders)
+        self._begun: set[int] = set()  # faxes that a task of ours renders
+
+    @property
+    def _config(self) -> Config:
+        return self._bookkeeper.config()
+
+    async def accept(self, submission: Submission) -> int:
+        """Take a document in and return its fax's number; it is durable then, and will be sent or fail with a reason.
+
+        Raises NumberError or DocumentError with a sentence for the user, OSError or JournalError when it could not
+        be kept.
+        """
+        number = clean_number(submission.number)
+        await asyncio.to_thread(recognise, submission.document)
+        folder = await asyncio.to_thread(self._folders.keep_document, submission.document)
+        now = time.time()
+        fax = records.Fax(
+            id=0,
+            direction="out",
+            account=submission.account.id,
+            state=job.State.QUEUED,
+            created=now,
+            changed=now,
+            number=number,
+            user=submission.user[:MAX_TEXT],
+            subject=submission.subject[:MAX_TEXT],
+            message=submission.message[:MAX_TEXT],
+            document_name=submission.document_name[:MAX_TEXT],
+            max_attempts=self._config.general.tx_max_retries + 1,
+            request_id=submission.request_id or None,
+        )
+
+        def add(connection: sqlite3.Connection) -> tuple[int, bool]:
+            if fax.request_id is not None:
+                known = records.fax_by_request(connection, fax.account, fax.request_id)
+                if known is not None:
+                    return known.id, False
+            fax_id = records.add_fax(connection, fax)
+            records.add_event(connection, fax_id, now, f"accepted from {fax.user} for {number}")
+            self._folders.number_document(folder, fax_id)
+            return fax_id, True
+
+        try:
+            fax_id, is_new = await self._journal.write(add)
+        except Exception:
+            await asyncio.to_thread(self._folders.drop, folder)
+            raise
+        if not is_new:
+            await asyncio.to_thread(self._folders.drop, folder)
+            log.info("fax %d: handed in again by %s, taken once", fax_id, fax.user)
+            return fax_id
+        log.info("fax %d: accepted from %s of %s for %s", fax_id, fax.user, fax.account, number)
+        self._wake.set()
+        return fax_id
+
+    async def recover(self) -> None:
+        """Begin again what a former run left in the middle."""
+        dropped = await asyncio.to_thread(self._folders.drop_unnumbered)
+        if dropped:
+            log.info("%d half-uploaded documents of a former run removed", dropped)
+        for fax in await self._in_state(job.State.RENDERING):
+            await self._bookkeeper.record(fax.id, job.WorkInterrupted())
+
+    async def run(self, tasks: asyncio.TaskGroup) -> None:
+        """Render and hand over whatever is due, for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.start_due(tasks)
+                pause = await self._pause()
+            except Exception:
+                log.exception("the queue can't be worked on; trying again")
+                pause = WATCH_SECONDS
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def watch(self) -> None:
+        """Look at running attempts every few seconds, for reports that never came, for ever."""
+        while True:
+            await asyncio.sleep(min(WATCH_SECONDS, self._config.general.sweep_interval))
+            try:
+                for fax in await self._in_state(job.State.CALLING):
+                    await self.settle(fax.id, fax.attempts)
+            except Exception:
+                log.exception("running attempts can't be looked at; trying again")
+
+    async def start_due(self, tasks: asyncio.TaskGroup) -> None:
+        """Start rendering every queued fax and calling for every ready one whose time has come."""
+        now = time.time()
+        queued = await self._journal.read(lambda c: records.due_faxes(c, job.State.QUEUED, now))
+        for fax in queued:
+            if fax.id not in self._begun:
+                self._begun.add(fax.id)
+                tasks.create_task(self._render(fax), name=f"render fax {fax.id}")
+        for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.READY, now)):
+            await self._calling.call(fax)
+
+    async def settle(self, fax_id: int, attempt: int) -> None:
+        """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""
+        await self._calling.settle(fax_id, attempt)
+        self._wake.set()
+
+    async def _render(self, fax: records.Fax) -> None:
+        try:
+            await self._rendering.render(fax)
+        finally:
+            self._begun.discard(fax.id)
+            self._wake.set()
+
+    async def _in_state(self, state: job.State) -> list[records.Fax]:
+        return await self._journal.read(lambda connection: records.faxes_in(connection, state))
+
+    async def _pause(self) -> float:
+        times = [
+            await self._journal.read(lambda c, state=state: records.next_due(c, state))  # type: ignore[misc]
+            for state in (job.State.QUEUED, job.State.READY)
+        ]
+        due = min((at for at in times if at is not None), default=None)
+        return IDLE_SECONDS if due is None else min(max(due - time.time(), 0.1), IDLE_SECONDS)

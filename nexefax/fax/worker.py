@@ -1,0 +1,125 @@
+"""The worker: sending, receiving and the outbox under one roof, for the web page, FastAGI and the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from nexefax.config import Config
+from nexefax.durable import write_file
+from nexefax.fax import records
+from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.folders import Folders, read_outcome, with_suffix
+from nexefax.fax.letters import Letters
+from nexefax.fax.outbox import Outbox
+from nexefax.fax.outcome import Outcome, outcome_line
+from nexefax.fax.receiving import Receiving
+from nexefax.fax.sending import Sending
+from nexefax.fax.submission import Submission
+from nexefax.store import Journal
+
+log = logging.getLogger("nexefax.fax")
+
+MAX_NUDGES = (
+    1_000  # reports waiting to be looked at; more are dropped, since the watch looks at every attempt anyway
+)
+
+
+class Worker:
+    """Owns every fax. ``config`` returns the configuration as it is now."""
+
+    def __init__(self, journal: Journal, config: Callable[[], Config]) -> None:
+        self._journal = journal
+        self._folders = Folders(config().general.data_dir)
+        self._bookkeeper = Bookkeeper(journal, config, self._wake_outbox)
+        self._sending = Sending(self._bookkeeper, self._folders)
+        self._receiving = Receiving(self._bookkeeper, self._folders)
+        self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
+        self._nudges: asyncio.Queue[tuple[int, int]] = asyncio.Queue(MAX_NUDGES)
+
+    async def recover(self) -> None:
+        """Make the folders and begin again what a former run left in the middle; call it once, before :meth:`run`."""
+        await asyncio.to_thread(self._folders.prepare)
+        await self._sending.recover()
+        await self._receiving.recover()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sending.run(tasks), name="sending")
+            tasks.create_task(self._sending.watch(), name="watch")
+            tasks.create_task(self._receiving.run(), name="receiving")
+            tasks.create_task(self._outbox.run(), name="outbox")
+            tasks.create_task(self._settle_nudged(), name="reports")
+
+    async def accept(self, submission: Submission) -> int:
+        """Take a document in; see :meth:`nexefax.fax.sending.Sending.accept`."""
+        return await self._sending.accept(submission)
+
+    async def accounts_changed(self) -> None:
+        """The configuration was reloaded: deliver what was kept for accounts that are there now."""
+        await self._receiving.look_for_accounts()
+
+    def nudge_received(self) -> None:
+        """A call has ended: look into the spool."""
+        self._receiving.nudge()
+
+    def nudge_sent(self, fax: int, attempt: int) -> None:
+        """An attempt has left its outcome file: look at it."""
+        try:
+            self._nudges.put_nowait((fax, attempt))
+        except asyncio.QueueFull:
+            log.warning(
+                "fax %d: too many reports at once; attempt %d is looked at by the watch", fax, attempt
+            )
+
+    async def receive_reported(self, unique_id: str, outcome: Outcome) -> None:
+        """A dialplan without outcome files reports the end of a received call."""
+        await self._receiving.report(unique_id, outcome)
+
+    async def send_reported(self, file: str, account: str, outcome: Outcome) -> None:
+        """A dialplan without outcome files reports the end of an attempt by the path of its TIFF.
+
+        Only the TIFF of an attempt in the journal, of the same account, is acted on; the path itself is never opened.
+        """
+        named = attempt_of(self._folders, file)
+        fax = await self._journal.read(lambda c: records.load_fax(c, named[0])) if named else None
+        if named is None or fax is None:
+            log.warning("a report names %r, which is no fax of ours; ignored", file[:200])
+            return
+        if account and account.casefold() != fax.account.casefold():
+            log.warning("fax %d: a report for it came from account %r; ignored", fax.id, account)
+            return
+        path = with_suffix(self._folders.stem(*named), ".outcome")
+        await asyncio.to_thread(_write_unless_there, path, outcome)
+        self.nudge_sent(*named)
+
+    def _wake_outbox(self) -> None:
+        self._outbox.wake()
+
+    async def _settle_nudged(self) -> None:
+        while True:
+            fax, attempt = await self._nudges.get()
+            try:
+                await self._sending.settle(fax, attempt)
+            except Exception:
+                log.exception(
+                    "fax %d: the report of attempt %d can't be judged; the watch tries again", fax, attempt
+                )
+
+
+def attempt_of(folders: Folders, file: str) -> tuple[int, int] | None:
+    """Return (fax, attempt) of the path that an attempt's call file gave to Asterisk as FAXFILE."""
+    path = Path(file)
+    digits = (path.parent.name, path.stem)
+    if not all(text.isascii() and text.isdigit() and len(text) < 16 for text in digits):
+        return None
+    fax, attempt = int(digits[0]), int(digits[1])
+    return (fax, attempt) if str(with_suffix(folders.stem(fax, attempt), ".tiff")) == file else None
+
+
+def _write_unless_there(path: Path, outcome: Outcome) -> None:
+    if path.parent.is_dir() and read_outcome(path) is None:
+        write_file(path, outcome_line(outcome))
