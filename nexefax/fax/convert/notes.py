@@ -78,7 +78,8 @@ def _note(page: Decoded) -> str:
     if not read.lines:
         return f"Page {number} arrived empty"
     if not read.complete:
-        return f"Page {number} is damaged: {read.lines - read.damaged} of its {read.length} lines are good"
+        lost = read.length - (read.lines - read.damaged)
+        return f"Page {number} is damaged: {lost} of its {read.length} lines are lost or uncertain"
     missing = page.page.length - read.lines
     if missing > 0 and lines:
         return f"{lines}, and {missing} lines are missing"

@@ -21,12 +21,13 @@ FLIPPED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # le
 # Damaged lines in a row that are shown as the last good one, as fax machines do: a standard page has a
 # one-dimensional line, good again, after 1 and a fine one after 3 (T.4 section 4.2.2). Beyond, better what was decoded.
 _REPEATED: Final = 4
-_GIVEN_UP: Final = 100  # damaged lines without an EOL: what follows is noise
+_GIVEN_UP: Final = 100  # damaged places in T.6: what follows is noise
 # Where T.6 is taken up again after damage: so many lines must be free of errors, tried at so many places,
 # each so many white lines at least.
 _PROOF: Final = 24
 _ATTEMPTS: Final = 1000
 _WHITE_LINES: Final = 8
+_ALIGNED_PROOF: Final = 3  # lines that must be free of errors, where lines begin at bytes
 _DOUBT: Final = 0.25  # a page with more damaged lines than this may be of another coding than its tags say
 
 
@@ -101,14 +102,15 @@ def read_t4(data: bytes, width: int, limit: int, *, two_d: bool) -> Reading:
 
 
 def read_t6(data: bytes, width: int, limit: int) -> Reading:
-    """Read two-dimensional lines. There is no EOL to begin again at: after damage no line can be trusted.
+    """Read two-dimensional lines. There is no EOL to begin again at after damage.
 
-    What follows is read nevertheless, from where it can be read for a while without an error.
+    So it is sought for a place from which the data can be read for a while without an error.
     """
     bits, reading = Bits(data), Reading()
     closing = [width] * 4
     above = closing
     position = errors = 0
+    doubtful = False
     while len(reading.lines) < limit and position < bits.end:
         changes, after, reached = two_dimensional(bits.words, position, width, above)
         if reached == width and after <= bits.end:
@@ -119,15 +121,15 @@ def read_t6(data: bytes, width: int, limit: int) -> Reading:
         else:
             reading.complete = False
             errors += 1
-            above = patched(changes, reached, above)
-            found = _resume(bits, max(after, position + 1), width, above) if errors <= _GIVEN_UP else None
+            reading.damaged.add(len(reading.lines))
+            reading.lines.append(patched(changes, reached, above))
+            found = _resume(bits, after, width, reading.lines[-1]) if errors <= _GIVEN_UP else None
             if found is None:
-                if changes:
-                    reading.damaged.add(len(reading.lines))
-                    reading.lines.append(above)
                 return reading
             position, above = found
-        if errors:
+            doubtful = above is reading.lines[-1]  # told against what was only guessed
+            continue
+        if doubtful:
             reading.damaged.add(len(reading.lines))
         reading.lines.append(above)
     reading.complete = reading.complete and len(reading.lines) == limit
@@ -164,30 +166,42 @@ def _holds(bits: Bits, position: int, width: int, above: Line) -> bool:
     return True
 
 
-def read_aligned(data: bytes, width: int, limit: int, *, bits_apart: int) -> Reading:
-    """Read one-dimensional lines that begin at bytes or words (TIFF 6.0 section 10).
+def read_aligned(data: bytes, width: int, limit: int, *, apart: int) -> Reading:
+    """Read one-dimensional lines that begin at bytes or words, ``apart`` bits (TIFF 6.0 section 10).
 
-    After damage the next line is looked for where the code that can't be true ends.
+    After damage the next line is where several can be read one after the other.
     """
     bits, reading = Bits(data), Reading()
     closing = [width] * 4
     above = closing
-    position = errors = 0
+    position = 0
     while len(reading.lines) < limit and position < bits.end:
         changes, after, reached = one_dimensional(bits.words, position, width)
         if reached == width and after <= bits.end:
             above = changes + closing
-        else:
-            reading.complete = False
-            errors += 1
-            if errors > _GIVEN_UP or (after >= bits.end and not changes):
-                return reading
-            above = patched(changes, reached, above)
+            reading.lines.append(above)
+            position = after + -after % apart
+            continue
+        reading.complete = False
+        if changes:
             reading.damaged.add(len(reading.lines))
-            after = max(after, position + 1)
-        reading.lines.append(above)
-        position = after + -after % bits_apart
+            reading.lines.append(patched(changes, reached, above))
+        starts = range(after + -after % apart, bits.end, apart)[:_ATTEMPTS]
+        found = next((start for start in starts if _lines_at(bits, start, width, apart)), None)
+        if found is None:
+            break
+        position = found
     return reading
+
+
+def _lines_at(bits: Bits, position: int, width: int, apart: int) -> bool:
+    """Whether `_ALIGNED_PROOF` one-dimensional lines begin here, or fewer to the end of the data."""
+    for number in range(_ALIGNED_PROOF):
+        _, after, reached = one_dimensional(bits.words, position, width)
+        if reached != width or after > bits.end:
+            return number > 0 and position >= bits.end
+        position = after + -after % apart
+    return True
 
 
 def read_as(coding: Coding, data: bytes, width: int, limit: int) -> Reading:
@@ -196,7 +210,7 @@ def read_as(coding: Coding, data: bytes, width: int, limit: int) -> Reading:
         return read_t6(data, width, limit)
     if coding in (Coding.T4, Coding.T4_2D):
         return read_t4(data, width, limit, two_d=coding is Coding.T4_2D)
-    return read_aligned(data, width, limit, bits_apart=8 if coding is Coding.BYTES else 16)
+    return read_aligned(data, width, limit, apart=8 if coding is Coding.BYTES else 16)
 
 
 def read_strips(
@@ -209,7 +223,11 @@ def read_strips(
     pieces = list(strips)
     best = _read_all(pieces, width, coding, flipped)
     wanted = sum(lines for _, lines in pieces)
-    if best.good >= wanted * (1 - _DOUBT):
+    sure = best.complete or coding not in (
+        Coding.BYTES,
+        Coding.WORDS,
+    )  # which are easily taken for each other
+    if sure and best.good >= wanted * (1 - _DOUBT):
         return best, False
     found, score = False, max(best.good, _PROOF)
     for other, order in _others(coding, flipped):

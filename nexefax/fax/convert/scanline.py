@@ -120,6 +120,8 @@ def two_dimensional(
             above += 2
         if mode == PASS:
             position += bits
+            if reference[above + 1] >= width:
+                break  # b2 is to the left of a1, so within the line: nothing shows damage as early as this
             reached = reference[above + 1]
         elif mode == HORIZONTAL:
             runs, position, sound = _two_runs(words, position + bits, max(reached, 0), width, colour)
@@ -134,7 +136,7 @@ def two_dimensional(
         else:
             position += bits
             target = reference[above] + mode
-            if target < reached or target < 0 or target > width:
+            if target <= reached or target > width:
                 break
             if changes and changes[-1] == target:
                 changes.pop()
