@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nexefax import launcher
-from nexefax.launcher import BROKEN, BROKEN_MARK, LAYERS, Kernel, has_seccomp, landlock_abi
+from nexefax.launcher import BROKEN, BROKEN_MARK, LAYERS, SOCKET_DIRECTORY, Kernel, has_seccomp, landlock_abi
 
 if TYPE_CHECKING:
     from nexefax.process import Limits
@@ -25,9 +24,6 @@ __all__ = [
     "launcher_command",
     "report",
 ]
-
-# The only directory outside its scratch where a child with ``unix_sockets`` can make them.
-SOCKET_DIRECTORY = Path(launcher.SOCKET_DIRECTORY)
 
 # What the child's interpreter runs: the launcher from this very installation, and nothing of site-packages.
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from nexefax.launcher import main; main(sys.argv[2:])"

@@ -189,7 +189,7 @@ def restrict_files(
     ruleset = kernel.syscall(CREATE_RULESET, attributes, len(attributes), 0)
     rules = [(path, READ) for path in (*SYSTEM_READABLE, *read)]
     rules += [(path, READ | EXECUTE) for path in (*run, *LOADERS)]
-    rules += [(path, OWN) for path in write]
+    rules += [(path, OWN | MAKE_SOCK if unix_sockets else OWN) for path in write]
     if unix_sockets:
         rules.append((SOCKET_DIRECTORY, MAKE_SOCK))
     for path, rights in (*rules, (DISCARD, READ_FILE | WRITE_FILE)):

@@ -171,7 +171,9 @@ async def run(
     finally:
         child.release(end_group=True)
         if unix_sockets:
-            await asyncio.shield(asyncio.to_thread(remove_dead_sockets, cage.SOCKET_DIRECTORY, OFFICE_SOCKET))
+            await asyncio.shield(
+                asyncio.to_thread(remove_dead_sockets, Path(cage.SOCKET_DIRECTORY), OFFICE_SOCKET)
+            )
     seconds = time.monotonic() - started
     log.debug(
         "%s ended with %d after %.3f s (processor %.3f s)",

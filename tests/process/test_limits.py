@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from nexefax import cage
 from nexefax.errors import ChildFailed, ChildTimeout
 from nexefax.process import Limits
 from tests.process.standin import AMPLE, MEGABYTE, end_of_orphan, foster_parent, stand_in
+from tests.process.test_run import SLEEPER, pid_told
 
 
 def limits(**changed: float) -> Limits:
@@ -121,6 +124,20 @@ async def test_what_is_no_plain_file_is_no_result(tmp_path: Path, trick: str) ->
     script = f"import os; open('a', 'w').close(); {trick}"
     with pytest.raises(ChildFailed, match="left something that is no plain file"):
         await stand_in(script, scratch=tmp_path, layers=())
+
+
+async def test_all_layers_are_in_force_together(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ready")
+    task = asyncio.ensure_future(stand_in(SLEEPER, scratch=tmp_path))
+    proc = Path("/proc", str(await pid_told(tmp_path)))
+    status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines())
+    adjustment = (proc / "oom_score_adj").read_text().strip()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert adjustment == "500"
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == ("2" if cage.report().seccomp else "0")
 
 
 async def test_what_the_layer_of_limits_gives_up(tmp_path: Path) -> None:

@@ -9,11 +9,21 @@ import resource
 import socket
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from nexefax.scratch import MAX_DEPTH, Usage, measure, remove_leftovers, remove_tree, scratch_directory
+from nexefax.scratch import (
+    MAX_DEPTH,
+    Usage,
+    measure,
+    remove_dead_sockets,
+    remove_leftovers,
+    remove_tree,
+    scratch_directory,
+)
+from tests.process.standin import stand_in
 
 
 def dig(top: Path, depth: int) -> None:
@@ -213,3 +223,33 @@ def test_leftovers_of_a_killed_daemon_are_cleared_away(tmp_path: Path) -> None:
         assert remove_leftovers(tmp_path) == 2
         assert stray.wait(60) < 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["child-file", "child-link", "uploads"]
+
+
+def test_dead_sockets_of_ours_are_removed_and_nothing_else() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # the path of a socket is short
+        directory = Path(name)
+        (directory / "OSL_PIPE_file").touch()
+        (directory / "OSL_PIPE_link").symlink_to("other")
+        sockets = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        try:
+            for made, path in zip(sockets, ("OSL_PIPE_dead", "OSL_PIPE_alive", "other"), strict=True):
+                made.bind(str(directory / path))
+            sockets[1].listen()
+            sockets[0].close()
+            sockets[2].close()
+            remove_dead_sockets(directory, "OSL_PIPE_")
+            left = sorted(path.name for path in directory.iterdir())
+        finally:
+            for made in sockets:
+                made.close()
+    assert left == ["OSL_PIPE_alive", "OSL_PIPE_file", "OSL_PIPE_link", "other"]
+
+
+async def test_the_socket_of_an_office_is_cleared_away(tmp_path: Path) -> None:
+    name = f"/tmp/OSL_PIPE_{os.urandom(8).hex()}"
+    script = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print(1)"
+    )
+    finished = await stand_in(script, name, scratch=tmp_path, unix_sockets=True)
+    assert finished.stdout == b"1\n", finished
+    assert not Path(name).exists()

@@ -15,8 +15,14 @@ from nexefax.syscalls import ARCHITECTURES, FIRST_UNKNOWN, JUDGED, Calls, filter
 
 PID = 4711
 MACHINES = list(ARCHITECTURES)
-ALLOW, EPERM, ENOSYS, KILL = "allow", "EPERM", "ENOSYS", "kill"
-VERDICTS = {0x7FFF0000: ALLOW, 0x00050001: EPERM, 0x00050026: ENOSYS, 0x80000000: KILL}
+ALLOW, EPERM, ENOSYS, ECONNREFUSED, KILL = "allow", "EPERM", "ENOSYS", "ECONNREFUSED", "kill"
+VERDICTS = {
+    0x7FFF0000: ALLOW,
+    0x00050001: EPERM,
+    0x00050026: ENOSYS,
+    0x0005006F: ECONNREFUSED,
+    0x80000000: KILL,
+}
 REFUSED: Calls = (
     syscalls.SOCKETS
     | syscalls.CONNECT
@@ -77,7 +83,9 @@ def test_every_listed_call_is_refused_and_every_other_allowed(machine: str) -> N
     absent = {numbers[column] for numbers in syscalls.ABSENT.values()}
     judged = {numbers[column] for numbers in JUDGED.values()}
     for number in range(FIRST_UNKNOWN):
-        if number not in judged:
+        if number == syscalls.CONNECT["connect"][column]:
+            assert verdict(program, ARCHITECTURES[machine], number) == ECONNREFUSED
+        elif number not in judged:
             expected = EPERM if number in refused else ENOSYS if number in absent else ALLOW
             assert verdict(program, ARCHITECTURES[machine], number) == expected, number
 
@@ -196,7 +204,7 @@ def test_unix_stream_sockets_by_permission(machine: str) -> None:
         assert judge(name, machine, 1, 5, unix_sockets=True) == EPERM  # SOCK_SEQPACKET
         for family in (2, 10, 16, 17, 38, 40):  # INET, INET6, NETLINK, PACKET, ALG, VSOCK
             assert judge(name, machine, family, 1, unix_sockets=True) == EPERM
-    assert judge("connect", machine, 3, unix_sockets=True) == EPERM
+    assert judge("connect", machine, 3, unix_sockets=True) == ECONNREFUSED
 
 
 def test_an_unknown_machine_has_no_filter() -> None:
