@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -74,6 +75,18 @@ _MODULES = (
     "func_timeout",
     "func_uri",
 )
+
+
+#: A request as res_pjsip_logger prints it.
+_INVITE = re.compile(
+    r"<--- Transmitting SIP request [^\n]*--->\r?\nINVITE sip:(?P<number>[^@]*)@(?P<headers>.*?\n)\r?\n",
+    re.DOTALL,
+)
+
+
+def _header(headers: str, name: str) -> str:
+    found = re.search(rf"^{name}: *(.*?)\r?$", headers, re.MULTILINE | re.IGNORECASE)
+    return found[1] if found else ""
 
 
 class AsteriskFailedError(RuntimeError):
@@ -288,6 +301,16 @@ class PrivateAsterisk:
             return log.read().decode(errors="replace")
         return ""
 
+    def invites(self) -> list[str]:
+        """The numbers that were dialled over SIP, in order; retransmissions and re-INVITEs are not counted."""
+        calls: dict[str, str] = {}
+        for match in _INVITE.finditer(self.log_text()):
+            headers = match["headers"]
+            call, to = _header(headers, "Call-ID"), _header(headers, "To")
+            if ";tag=" not in to:
+                calls.setdefault(call, match["number"])
+        return list(calls.values())
+
     def mark_log(self) -> None:
         """Let `log_text` begin here."""
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
@@ -378,6 +401,7 @@ hideconnect = yes
 _PJSIP = """[global]
 type=global
 user_agent=private-asterisk
+debug=yes
 [system]
 type=system
 timer_t1=100
