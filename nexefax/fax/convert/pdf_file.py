@@ -61,7 +61,7 @@ class PdfPage:
     def size(self) -> tuple[float, float]:
         """Points across and down, as displayed."""
         points = self.width * 72 / self.across, self.length * 72 / self.down
-        return points if self.orientation < 5 else (points[1], points[0])
+        return (points[1], points[0]) if self.orientation in (5, 6, 7, 8) else points
 
 
 def write_pdf(file: BinaryIO, pages: Iterable[PdfPage], info: PdfInfo) -> int:
