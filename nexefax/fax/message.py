@@ -102,7 +102,8 @@ def compose(letter: Letter, *, newline: bytes = b"\r\n", with_bcc: bool = False)
     if not letter.attachments:
         return [_lines((*headers, *_text_part(letter.text)), newline)]
     headers.append(f'Content-Type: multipart/mixed; boundary="{boundary}"')
-    pieces = [_lines((*headers, "", f"--{boundary}", *_text_part(letter.text)), newline)]
+    # The line end before a boundary is the boundary's (RFC 2046, 5.1.1): the text has its own.
+    pieces = [_lines((*headers, "", f"--{boundary}", *_text_part(letter.text), ""), newline)]
     for attachment in letter.attachments:
         pieces.append(_lines((f"--{boundary}", *_attachment_headers(attachment), ""), newline))
         pieces.extend(_base64(piece, newline) for piece in attachment.read())

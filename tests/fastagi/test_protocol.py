@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trial
 from hypothesis import strategies as st
 
 from nexefax.errors import AgiError
@@ -251,12 +252,14 @@ def test_the_longest_command_is_the_longest_that_asterisk_reads() -> None:
 printable_text = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=60)
 
 
+@trial(deadline=None)
 @given(st.lists(printable_text, max_size=5))
 def test_asterisk_reads_the_arguments_that_were_written(arguments: list[str]) -> None:
     line = Command("SET VARIABLE", tuple(arguments)).encode()
     assert parse_args(line[:-1]) == [b"SET", b"VARIABLE", *(argument.encode() for argument in arguments)]
 
 
+@trial(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(sorted(HEADER)), printable_text, min_size=1),
     st.lists(st.integers(1, 50), max_size=40),
@@ -276,6 +279,7 @@ def test_a_header_cut_anywhere_is_the_same_header(environment: dict[str, str], c
     assert event.environment == environment
 
 
+@trial(deadline=None)
 @given(printable_text.filter(lambda text: ") endpos=" not in text))
 def test_any_value_on_one_line_comes_back(value: str) -> None:
     assert asked().feed(f"200 result=1 ({value})\n".encode()) == [Replied(200, "1", value)]
@@ -302,6 +306,7 @@ hostile = st.one_of(
 )
 
 
+@trial(deadline=None)
 @given(st.booleans(), st.lists(hostile, max_size=8))
 def test_nothing_that_a_peer_sends_raises(after_header: bool, chunks: list[bytes]) -> None:
     dialogue = asked() if after_header else Dialogue()

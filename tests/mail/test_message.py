@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trial
 from hypothesis import strategies as st
 
 from nexefax.errors import MailRefused
@@ -244,6 +245,7 @@ def test_plain_text_stays_readable_on_the_wire() -> None:
 any_text = st.text(st.characters(codec="utf-8"), max_size=400)
 
 
+@trial(deadline=None)
 @given(any_text, any_text)
 def test_any_name_and_subject_comes_back_on_one_line(subject: str, name: str) -> None:
     message = composed(subject=subject, sender_name=name)
@@ -254,6 +256,7 @@ def test_any_name_and_subject_comes_back_on_one_line(subject: str, name: str) ->
     assert found["From"].addresses[0].addr_spec == "nexefax@pbx.example.com"
 
 
+@trial(deadline=None)
 @given(any_text)
 def test_any_text_comes_back(text: str) -> None:
     message = composed(text=text)
