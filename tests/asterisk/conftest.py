@@ -43,13 +43,16 @@ def asterisk(folder: Path) -> Iterator[PrivateAsterisk]:
 
 @pytest.fixture
 def start_office(folder: Path) -> Iterator[Started]:
-    """Starts Asterisk, a mail server and NexeFax. `suite` and `beta` choose Asterisk; options are for config.conf."""
+    """Starts Asterisk, a mail server and NexeFax. `options` are for config.conf."""
     offices: list[Office] = []
 
-    def start(*, suite: str = "sid", beta: bool = False, **options: str) -> Office:
+    def start(*, suite: str = "sid", beta: bool = False, audio: bool = False, **options: str) -> Office:
         port = free_port()
         make = asterisk_with_betas_dialplan if beta else asterisk_with_our_dialplan
-        office = Office(folder, make(folder, suite, port), port, options)
+        asterisk = make(folder, suite, port)
+        if audio:
+            options["tx_channel"] = asterisk.audio_trunk
+        office = Office(folder, asterisk, port, options)
         offices.append(office)
         office.start()
         return office

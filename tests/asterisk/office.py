@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from email.message import EmailMessage
 from pathlib import Path
@@ -128,6 +129,36 @@ class Office:
     def wait_for_line(self, text: str, seconds: float = PATIENCE) -> None:
         """Wait until Asterisk's log says so."""
         self.asterisk.wait_until(lambda: text in self.asterisk.log_text(), f"its log says {text!r}", seconds)
+
+    def wait_for_started(self, fax_id: int) -> None:
+        """Wait until the first attempt was answered and SendFAX begins."""
+        started = self.nexefax.data_dir / "out" / str(fax_id) / "1.started"
+        self.asterisk.wait_until(started.exists, f"fax {fax_id} is answered", PATIENCE)
+
+    def wait_for_pages(self, count: int) -> None:
+        """Wait until a receiving session has so many pages."""
+
+        def arrived() -> bool:
+            shown = self.asterisk.rx("fax show sessions")
+            numbers = [line.split() for line in shown.splitlines() if " receive " in line]
+            pages = (
+                re.search(
+                    r"^Page Number\s*: (\d+)", self.asterisk.rx(f"fax show session {words[3]}"), re.MULTILINE
+                )
+                for words in numbers
+            )
+            return any(found is not None and int(found[1]) > count for found in pages)
+
+        self.asterisk.wait_until(arrived, f"{count} pages arrived", PATIENCE)
+
+    def wait_for_empty_spool(self) -> None:
+        """Wait until nothing of ours is left in Asterisk's folders."""
+        folders = [self.asterisk.spool / name for name in ("outgoing", "outgoing_done", "nexefax", "tmp")]
+        self.asterisk.wait_until(
+            lambda: not [path for folder in folders for path in folder.iterdir()],
+            "the spool is empty",
+            PATIENCE,
+        )
 
     def sent_tiff(self, fax_id: int) -> Path:
         """The TIFF that was dialled."""
