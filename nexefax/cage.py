@@ -47,8 +47,8 @@ def launcher_command(allowance: Allowance, limits: Limits, layers: Sequence[str]
     command += [f"layer={layer}" for layer in layers]
     command += [f"cpu={limits.cpu_seconds}", f"memory={limits.memory}", f"file={limits.file_size}"]
     command += [f"open={limits.open_files}", f"write={allowance.scratch}"]
-    command += [f"read={path}" for path in allowance.readable]
-    command += [f"run={path}" for path in allowance.programs]
+    command += [f"read={path.absolute()}" for path in allowance.readable]
+    command += [f"run={path.absolute()}" for path in allowance.programs]
     if allowance.may_fork:
         command.append("fork=1")
     if allowance.unix_sockets:

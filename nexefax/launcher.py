@@ -236,7 +236,10 @@ def limit(cpu: int, memory: int, file_size: int, open_files: int) -> None:
     ):
         ceiling = resource.getrlimit(number)[1] % 2**64  # RLIM_INFINITY is -1
         resource.setrlimit(number, (min(soft, ceiling), min(hard, ceiling)))
-    os.nice(NICENESS)
+    try:  # noqa: SIM105 - contextlib takes longer to import than all this takes
+        os.nice(NICENESS)
+    except OSError:  # a unit's SystemCallFilter may refuse it; no part of the cage depends on it
+        pass
     try:
         score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
         os.write(score, OOM_SCORE)

@@ -138,10 +138,11 @@ async def run(
     Raises ChildMissing; ChildTimeout when it outlived ``seconds`` or used up ``cpu_seconds``; ChildFailed
     when it could not be started or caged, filled its scratch directory, or left links or devices there.
     """
+    scratch = scratch.absolute()  # noqa: ASYNC240 - asks for the working directory, no disk
     program = find_program(argv[0])
     command = [str(program), *argv[1:]]
     if caged:
-        allowed = cage.Allowance(scratch, (*readable,), (program, *programs), may_fork, unix_sockets)
+        allowed = cage.Allowance(scratch, tuple(readable), (program, *programs), may_fork, unix_sockets)
         command = cage.launcher_command(allowed, limits, layers) + command
     clean = {"PATH": PROGRAM_PATH, "LC_ALL": "C.UTF-8", "HOME": str(scratch), "TMPDIR": str(scratch)}
     # One thread each: NexeFax runs as many converters side by side as there are cores.

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import errno
 import itertools
+import logging
 import os
 import signal
 import socket
@@ -19,6 +20,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("nexefax.process")
 
 # Deeper than any converter builds (LibreOffice's profile goes 8 down), far from PATH_MAX.
 MAX_DEPTH = 32
@@ -45,14 +48,22 @@ class Usage:
 async def scratch_directory(parent: Path) -> AsyncIterator[Path]:
     """A fresh directory below ``parent`` (an existing directory of ours), mode 0700; removed on leaving.
 
-    Removal runs in a thread and is waited for even when the task is cancelled meanwhile.
+    Removal runs in a thread and is waited for even when the task is cancelled meanwhile. A directory that can't be
+    removed is only logged: what was made there counts, and the next start clears it away.
     """
     path = parent / f"{PREFIX}{os.urandom(8).hex()}"
     path.mkdir(mode=0o700)  # at once, not in a thread: cancelled there it would be left behind
     try:
         yield path
     finally:
-        await asyncio.shield(asyncio.to_thread(remove_tree, path))
+        await asyncio.shield(asyncio.to_thread(_remove_or_log, path))
+
+
+def _remove_or_log(path: Path) -> None:
+    try:
+        remove_tree(path)
+    except OSError as error:
+        log.warning("The scratch directory %s could not be removed: %s", path, error)
 
 
 def remove_leftovers(parent: Path) -> int:

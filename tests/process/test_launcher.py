@@ -155,6 +155,18 @@ def test_an_ordinary_user_has_no_capabilities_to_drop(
     assert kernel.names().count("prctl 24") == 1
 
 
+def test_niceness_is_wished_for_only(
+    tmp_path: Path, on_paper: Callable[[PaperKernel, list[str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "nice", refuse)
+    kernel = PaperKernel()
+    on_paper(kernel, arguments(tmp_path))
+    assert kernel.names()[-1] == "exec"
+
+
 def test_without_proc_all_are_equal_before_the_killer(
     tmp_path: Path, on_paper: Callable[[PaperKernel, list[str]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,19 @@ async def test_only_the_three_standard_descriptors_are_inherited(tmp_path: Path)
     assert finished.stdout == b""
 
 
+async def test_paths_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "document").write_text("read me")
+    monkeypatch.chdir(tmp_path)
+    finished = await run(
+        ["cat", str(tmp_path / "document")],
+        scratch=Path("scratch"),
+        readable=[Path("document")],
+        limits=AMPLE,
+    )
+    assert finished.stdout == b"read me"
+
+
 async def test_output_comes_back_and_a_bad_status_is_no_error(tmp_path: Path) -> None:
     script = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"
     finished = await stand_in(script, scratch=tmp_path)

@@ -213,6 +213,16 @@ def test_a_failing_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         remove_tree(tmp_path / "child")
 
 
+async def test_a_directory_that_cannot_be_removed_spoils_no_result(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scratch_directory(tmp_path) as directory:
+        (directory / "file").touch()
+        directory.rename(tmp_path / "elsewhere")
+        directory.touch()  # no directory any more
+    assert f"The scratch directory {directory} could not be removed: [Errno 20]" in caplog.text
+
+
 def test_leftovers_of_a_killed_daemon_are_cleared_away(tmp_path: Path) -> None:
     for name in ("child-1", "child-2", "uploads"):
         (tmp_path / name).mkdir()
