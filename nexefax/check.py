@@ -9,7 +9,6 @@ import pwd
 import shutil
 import smtplib
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Literal
 from nexefax import cage
 from nexefax.config import Config, Email, General, auth_file, load
 from nexefax.errors import ChildMissing, ConfigError
+from nexefax.fax.smtp import tls_context
 from nexefax.passwords import HtpasswdFile
 from nexefax.process import find_program
 
@@ -247,7 +247,7 @@ def _mail(config: Config) -> Iterator[Finding]:
 
 def _greet(email: Email) -> None:
     """Say hello as a delivery would, and leave."""
-    context = ssl.create_default_context(cafile=str(email.smtp_ca_file) if email.smtp_ca_file else None)
+    context = tls_context(email)
     name = socket.getfqdn()
     server = (
         smtplib.SMTP_SSL(email.smtp_host, email.smtp_port, name, timeout=10, context=context)
