@@ -1,0 +1,134 @@
+"""The site: which address shows what, under one set of headers and one rule for who may post."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from nexefax.config import Config
+from nexefax.errors import HttpError, JournalError
+from nexefax.httpd import Request, Response, Router
+from nexefax.httpd.static import StaticFiles
+from nexefax.passwords import PasswordFiles
+from nexefax.store import Journal
+from nexefax.web.api import Api, Outgoing
+from nexefax.web.auth import SignIn
+from nexefax.web.guard import harden, is_foreign
+from nexefax.web.pages import RESOURCES, Pages
+from nexefax.web.refusal import Refusal
+from nexefax.web.sessions import COOKIE, Credentials, Sessions
+
+_log = logging.getLogger("nexefax.web")
+
+# Sessions that are over are refused at once; sweeping only keeps the table short.
+SWEEP_SECONDS = 600.0
+
+
+class Site:
+    """The handler of the whole site; ``error_page`` is for HttpServer. Making it reads the static files: it blocks."""
+
+    def __init__(self, config: Callable[[], Config], sessions: Sessions, pages: Pages, api: Api) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._pages = pages
+        self._signed_out_login = harden(Response.html(pages.empty_login), secure=False)
+        self._router = router = Router()
+        router.add("GET", "/", _to_login)
+        router.add("GET", "/login", self._login)
+        router.add("GET", "/send", self._send)
+        router.add("GET", "/logout", self._logout)
+        router.add("GET", "/res/{path...}", StaticFiles(RESOURCES))
+        router.add("GET", f"/res/{pages.fingerprint}/{{path...}}", StaticFiles(RESOURCES, for_ever=True))
+        router.add("GET", "/api/health", api.health)
+        router.add("GET", "/api/status", api.status)
+        router.add("POST", "/api/status", api.status)
+        router.add("POST", "/api/login", api.login)
+        router.add("POST", "/api/send", api.send)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request. Raises HttpError, for which ``error_page`` makes the answer."""
+        if request.method not in ("GET", "HEAD", "OPTIONS") and is_foreign(request):
+            raise HttpError(403, "This request came from another website, so NexeFax did not act on it.")
+        try:
+            response = await self._router(request)
+        except Refusal as refusal:
+            response = self.error_page(request, refusal.status, refusal.detail, field=refusal.field)
+            if refusal.retry_after:
+                response.headers.set("Retry-After", str(refusal.retry_after))
+        except JournalError as error:
+            _log.error("%s %s: %s", request.method, request.path, error)
+            raise HttpError(503, "NexeFax can't use its journal at this moment. Try again soon.") from error
+        return response if response is self._signed_out_login else harden(response, secure=request.secure)
+
+    def error_page(self, request: Request | None, status: int, detail: str, *, field: str = "") -> Response:
+        """The answer for an error: JSON for the API, else a page."""
+        secure = request is not None and request.secure
+        if request is not None and request.path.startswith("/api/"):
+            body = {"result": "error", "error": detail} | ({"field": field} if field else {})
+            return harden(Response.json(body, status), secure=secure)
+        return harden(Response.html(self._pages.error(status, detail), status), secure=secure)
+
+    async def sweep(self) -> None:
+        """Remove sessions that are over, again and again, until cancelled."""
+        while True:
+            try:
+                await self._sessions.sweep()
+            except JournalError as error:
+                _log.warning("sessions that are over could not be removed: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _login(self, request: Request) -> Response:
+        token = request.cookies.get(COOKIE, "")
+        if token and await self._sessions.find(token):
+            return Response.redirect("/send")
+        return self._signed_out_login if not request.secure else Response.html(self._pages.empty_login)
+
+    async def _send(self, request: Request) -> Response:
+        session = await self._sessions.find(request.cookies.get(COOKIE, ""))
+        if session is None:
+            return Response.redirect("/login")
+        most_mb = self._config().server.max_upload_mb
+        return Response.html(self._pages.compose(session.account, session.user, most_mb))
+
+    async def _logout(self, request: Request) -> Response:
+        if is_foreign(request):  # a link on another site must not sign anybody out
+            return Response.redirect("/send")
+        await self._sessions.end(request.cookies.get(COOKIE, ""))
+        response = Response.redirect("/login")
+        response.set_cookie(COOKIE, "", max_age=0, secure=request.secure)
+        return response
+
+
+async def _to_login(_request: Request) -> Response:
+    return Response.redirect("/login")
+
+
+@asynccontextmanager
+async def build_web(
+    config: Callable[[], Config],
+    journal: Journal,
+    outgoing: Outgoing,
+    *,
+    credentials: Credentials | None = None,
+) -> AsyncIterator[Site]:
+    """The site, while the context lasts; ``config`` returns the configuration as it is now.
+
+    Give HttpServer the site as handler, its ``error_page``, and ``api.most_body_bytes(config())`` as the body's cap.
+    """
+    pages = await asyncio.to_thread(Pages)
+    files = credentials or PasswordFiles()
+    sessions = Sessions(config, journal, files)
+    sign_in = SignIn(config, files)
+    api = Api(config, sign_in, sessions, outgoing, pages)
+    site = await asyncio.to_thread(Site, config, sessions, pages, api)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            sweeper = tasks.create_task(site.sweep(), name="session sweep")
+            try:
+                yield site
+            finally:
+                sweeper.cancel()
+    finally:
+        await asyncio.to_thread(sign_in.close)
