@@ -16,7 +16,8 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from nexefax import __version__
-from nexefax.fastagi.protocol import Command, Replied, Requested, get_full_variable, verbose
+from nexefax.fastagi.commands import Command, get_full_variable, verbose
+from nexefax.fastagi.protocol import Replied, Requested
 
 log = logging.getLogger("nexefax.fastagi")
 

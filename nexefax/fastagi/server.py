@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nexefax.errors import AgiError
-from nexefax.fastagi.protocol import Broken, Command, Dialogue, Replied, Requested
+from nexefax.fastagi.commands import Command
+from nexefax.fastagi.protocol import Broken, Dialogue, Replied, Requested
 from nexefax.fastagi.scripts import FaxReports, run_script
 
 log = logging.getLogger("nexefax.fastagi")

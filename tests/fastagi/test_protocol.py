@@ -8,8 +8,9 @@ from hypothesis import settings as trial
 from hypothesis import strategies as st
 
 from nexefax.errors import AgiError
-from nexefax.fastagi import protocol
-from nexefax.fastagi.protocol import Broken, Command, Dialogue, Event, HungUp, Replied, Requested
+from nexefax.fastagi import commands, protocol
+from nexefax.fastagi.commands import Command
+from nexefax.fastagi.protocol import Broken, Dialogue, Event, HungUp, Replied, Requested
 from tests.fastagi.asterisk_side import HEADER, header, parse_args
 
 
@@ -17,7 +18,7 @@ def asked() -> Dialogue:
     """A dialogue with a command in flight."""
     dialogue = Dialogue()
     dialogue.feed(header())
-    dialogue.send(protocol.noop())
+    dialogue.send(commands.noop())
     return dialogue
 
 
@@ -112,7 +113,7 @@ def test_hangup_comes_at_any_time() -> None:
     events = dialogue.feed(header() + b"HANGUP\nHANG")
     assert events[1:] == [HungUp()]
     assert dialogue.hung_up
-    assert dialogue.send(protocol.channel_status()) == b"CHANNEL STATUS\n"
+    assert dialogue.send(commands.channel_status()) == b"CHANNEL STATUS\n"
     assert dialogue.feed(b"UP\n511 Command Not Permitted\nHANGUP\n") == [
         HungUp(),
         Replied(511, text="Command Not Permitted"),
@@ -151,7 +152,7 @@ def test_what_asterisk_would_not_send_ends_the_dialogue(junk: bytes) -> None:
     assert dialogue.feed(header()) == []
     assert dialogue.end() is None
     with pytest.raises(AgiError):
-        dialogue.send(protocol.noop())
+        dialogue.send(commands.noop())
 
 
 @pytest.mark.parametrize(
@@ -181,24 +182,24 @@ def test_a_long_answer_within_the_cap_is_taken_again_and_again() -> None:
     value = "x" * (protocol.MAX_REPLY_BYTES - 100)
     for _ in range(3):
         assert dialogue.feed(f"200 result=1 ({value})\n".encode()) == [Replied(200, "1", value)]
-        dialogue.send(protocol.noop())
+        dialogue.send(commands.noop())
 
 
 def test_one_command_at_a_time() -> None:
     dialogue = Dialogue()
     with pytest.raises(AgiError):
-        dialogue.send(protocol.noop())
+        dialogue.send(commands.noop())
     dialogue.feed(header())
-    dialogue.send(protocol.noop())
+    dialogue.send(commands.noop())
     with pytest.raises(AgiError):
-        dialogue.send(protocol.noop())
+        dialogue.send(commands.noop())
 
 
 def test_half_a_line_that_nobody_asked_for_is_not_taken_for_the_next_answer() -> None:
     dialogue = asked()
     assert dialogue.feed(b"200 result=1 (x)\n200 result=1 (forged") == [Replied(200, "1", "x")]
     with pytest.raises(AgiError):
-        dialogue.send(protocol.noop())
+        dialogue.send(commands.noop())
     assert dialogue.feed(b")\n") == []
 
 
@@ -211,22 +212,22 @@ def test_the_end_of_the_stream_is_bad_in_the_middle_only() -> None:
     whole.feed(b"200 result=0\n")
     assert whole.end() is None
     with pytest.raises(AgiError):
-        whole.send(protocol.noop())
+        whole.send(commands.noop())
 
 
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        (protocol.get_variable("FAXSTATUS"), b'GET VARIABLE "FAXSTATUS"\n'),
-        (protocol.get_full_variable("${A}"), b'GET FULL VARIABLE "${A}"\n'),
-        (protocol.get_full_variable("${A}", "PJSIP/a-1"), b'GET FULL VARIABLE "${A}" "PJSIP/a-1"\n'),
-        (protocol.set_variable("A", 'say "hi" \\o/'), b'SET VARIABLE "A" "say \\"hi\\" \\\\o/"\n'),
-        (protocol.verbose("grüß", 3), 'VERBOSE "grüß" "3"\n'.encode()),
-        (protocol.noop(), b"NOOP\n"),
-        (protocol.noop("x"), b'NOOP "x"\n'),
-        (protocol.channel_status("c"), b'CHANNEL STATUS "c"\n'),
-        (protocol.hangup(), b"HANGUP\n"),
-        (protocol.hangup("c"), b'HANGUP "c"\n'),
+        (commands.get_variable("FAXSTATUS"), b'GET VARIABLE "FAXSTATUS"\n'),
+        (commands.get_full_variable("${A}"), b'GET FULL VARIABLE "${A}"\n'),
+        (commands.get_full_variable("${A}", "PJSIP/a-1"), b'GET FULL VARIABLE "${A}" "PJSIP/a-1"\n'),
+        (commands.set_variable("A", 'say "hi" \\o/'), b'SET VARIABLE "A" "say \\"hi\\" \\\\o/"\n'),
+        (commands.verbose("grüß", 3), 'VERBOSE "grüß" "3"\n'.encode()),
+        (commands.noop(), b"NOOP\n"),
+        (commands.noop("x"), b'NOOP "x"\n'),
+        (commands.channel_status("c"), b'CHANNEL STATUS "c"\n'),
+        (commands.hangup(), b"HANGUP\n"),
+        (commands.hangup("c"), b'HANGUP "c"\n'),
     ],
 )
 def test_commands_are_written_for_parse_args(command: Command, line: bytes) -> None:
@@ -238,15 +239,15 @@ def test_commands_that_would_become_others_are_refused(text: str) -> None:
     dialogue = Dialogue()
     dialogue.feed(header())
     with pytest.raises(AgiError):
-        dialogue.send(protocol.set_variable("A", text))
-    assert dialogue.send(protocol.noop()) == b"NOOP\n"
+        dialogue.send(commands.set_variable("A", text))
+    assert dialogue.send(commands.noop()) == b"NOOP\n"
 
 
 def test_the_longest_command_is_the_longest_that_asterisk_reads() -> None:
-    room = protocol.MAX_COMMAND_BYTES - len(b'NOOP ""\n')
-    assert len(protocol.noop("x" * room).encode()) == 2047
+    room = commands.MAX_COMMAND_BYTES - len(b'NOOP ""\n')
+    assert len(commands.noop("x" * room).encode()) == 2047
     with pytest.raises(AgiError):
-        protocol.noop("x" * (room + 1)).encode()
+        commands.noop("x" * (room + 1)).encode()
 
 
 printable_text = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=60)

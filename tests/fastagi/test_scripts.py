@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from nexefax.errors import AgiError
-from nexefax.fastagi.protocol import Command, Replied, Requested
+from nexefax.fastagi.commands import Command
+from nexefax.fastagi.protocol import Replied, Requested
 from nexefax.fastagi.scripts import REPORT_VARIABLES, printable, run_script
 from tests.fastagi.asterisk_side import HEADER
 from tests.fastagi.recorder import Recorder
