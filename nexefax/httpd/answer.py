@@ -8,6 +8,7 @@ from typing import Protocol
 from nexefax.httpd.dates import format_date
 from nexefax.httpd.files import OpenedFile, open_selected, read_piece
 from nexefax.httpd.headers import Headers
+from nexefax.httpd.protocol import RequestHead
 from nexefax.httpd.response import FileBody, Response, StatusLines
 from nexefax.httpd.threads import run_to_end
 
@@ -32,36 +33,21 @@ class Answer:
     Args:
         outlet: where it goes.
         lines: the server's status lines.
-        method: the request's method; "" when it could not be read.
-        headers: the request's headers, for conditions and ranges.
-        minor: the client's HTTP/1.x.
+        head: what was asked; None when it could not be read.
         keep_alive: whether the connection shall stay open; an answer that can only end with the
             connection makes it False.
 
-    ``status`` and ``size`` (bytes of the body as sent) are for the log.
+    ``status`` and ``size`` (bytes of the body as sent) are for the log; ``status`` is 0 as long as nothing
+    has been written.
     """
 
-    __slots__ = (
-        "_headers", "_lines", "_method", "_minor", "_outlet", "keep_alive", "size", "started", "status",
-    )  # fmt: skip
+    __slots__ = ("_head", "_lines", "_outlet", "keep_alive", "size", "status")
 
-    def __init__(
-        self,
-        outlet: Outlet,
-        lines: StatusLines,
-        method: str,
-        headers: Headers,
-        minor: int,
-        *,
-        keep_alive: bool,
-    ) -> None:
+    def __init__(self, outlet: Outlet, lines: StatusLines, head: RequestHead | None) -> None:
         self._outlet = outlet
         self._lines = lines
-        self._method = method
-        self._headers = headers
-        self._minor = minor
-        self.keep_alive = keep_alive
-        self.started = False
+        self._head = head
+        self.keep_alive = False
         self.status = 0
         self.size = 0
 
@@ -70,45 +56,47 @@ class Answer:
 
         Raises:
             ValueError: a header that can't be sent; nothing has been written.
-            HttpError, OSError: the file can't be sent; ``started`` says whether the head is out already.
+            HttpError, OSError: the file can't be sent; ``status`` says whether the head is out already.
         """
         body = response.body
         if isinstance(body, bytes):
-            self._send_bytes(response.status, response.headers, body)
+            self.send_bytes(response, body)
             await self._outlet.drain()
         elif isinstance(body, FileBody):
             await self._send_file(response, body)
         else:
             await self._send_pieces(response, body)
 
+    def send_bytes(self, response: Response, body: bytes) -> None:
+        """Write an answer whose body is at hand, without waiting; raises as ``send``."""
+        status = response.status
+        if status in _BODILESS:
+            self._begin(status, response.headers, "")
+        elif self._head is not None and self._head.method == "HEAD":
+            self._begin(status, response.headers, f"Content-Length: {len(body)}\r\n")
+        else:
+            self._begin(status, response.headers, f"Content-Length: {len(body)}\r\n", body)
+
     def _begin(self, status: int, headers: Headers, framing: str, body: bytes = b"") -> None:
         if not self.keep_alive:
             framing += "Connection: close\r\n"
-        elif self._minor == 0:
+        elif self._head is not None and self._head.minor == 0:
             framing += "Connection: keep-alive\r\n"
         head = f"{self._lines.line(status)}{headers.lines()}{framing}\r\n".encode("latin-1")
-        self.started = True
         self.status = status
         self.size = len(body)
-        if len(body) <= _TOGETHER:
+        if self.size <= _TOGETHER:
             self._outlet.write(head + body)
         else:
             self._outlet.write(head)
             self._outlet.write(body)
 
-    def _send_bytes(self, status: int, headers: Headers, body: bytes) -> None:
-        if status in _BODILESS:
-            self._begin(status, headers, "")
-        else:
-            self._begin(
-                status, headers, f"Content-Length: {len(body)}\r\n", b"" if self._method == "HEAD" else body
-            )
-
     async def _send_file(self, response: Response, body: FileBody) -> None:
-        method = self._method if response.status == 200 else ""  # conditions ask about a 200 only
-        opened: OpenedFile = await run_to_end(
-            open_selected, body.path, body.etag, method or "POST", self._headers if method else Headers()
-        )
+        head = self._head
+        method, asked = ("GET", Headers()) if head is None else (head.method, head.headers)
+        if response.status != 200 or method not in ("GET", "HEAD"):
+            asked = Headers()  # RFC 9110 section 13.2.1: conditions ask about a GET's 200
+        opened: OpenedFile = await run_to_end(open_selected, body.path, body.etag, method, asked)
         try:
             chosen = opened.selection
             headers = response.headers.copy()
@@ -141,10 +129,11 @@ class Answer:
 
     async def _send_pieces(self, response: Response, pieces: AsyncIterator[bytes]) -> None:
         try:
-            if self._method == "HEAD" or response.status in _BODILESS:
+            head = self._head
+            if response.status in _BODILESS or (head is not None and head.method == "HEAD"):
                 self._begin(response.status, response.headers, "")
                 return
-            chunked = self._minor == 1
+            chunked = head is None or head.minor == 1
             if not chunked:  # RFC 9112 section 6.3: only the connection's end can end it
                 self.keep_alive = False
             self._begin(

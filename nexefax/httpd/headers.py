@@ -47,6 +47,11 @@ def _spelling(key: str) -> str:
     return _SPELLING.get(key) or "-".join(part.capitalize() for part in key.split("-"))
 
 
+def _check_value(name: str, value: str) -> None:
+    if _FORBIDDEN.search(value):
+        raise ValueError(f"The value of the header {name!r} holds characters that it may not: {value!r}")
+
+
 class Headers:
     """Header fields in the order of their first appearance.
 
@@ -62,23 +67,24 @@ class Headers:
     __slots__ = ("_fields",)
 
     def __init__(self, source: HeaderSource = ()) -> None:
-        self._fields: dict[str, list[str]] = {}
+        self._fields: dict[str, tuple[str, ...]] = {}
         pairs = source.items() if isinstance(source, Mapping) else source
         for name, value in pairs:
             self.add(name, value)
 
     @classmethod
-    def received(cls, fields: dict[str, list[str]]) -> Headers:
+    def received(cls, fields: dict[str, tuple[str, ...]]) -> Headers:
         """Headers from a parser that has checked them: lower-case names and their values."""
-        headers = cls.__new__(cls)
+        headers = object.__new__(cls)
         headers._fields = fields
         return headers
 
     def add(self, name: str, value: str) -> None:
         """Add one more line of this name (Set-Cookie is the usual one)."""
-        if _FORBIDDEN.search(value):
-            raise ValueError(f"The value of the header {name!r} holds characters that it may not: {value!r}")
-        self._fields.setdefault(_key(name), []).append(value)
+        key = _key(name)
+        if not value.isascii() or not value.isprintable():
+            _check_value(name, value)
+        self._fields[key] = (*self._fields.get(key, ()), value)
 
     def set(self, name: str, value: str) -> None:
         """Set the only value of this name."""
@@ -87,8 +93,12 @@ class Headers:
 
     def setdefault(self, name: str, value: str) -> None:
         """Set the value unless the name is there already."""
-        if name.lower() not in self._fields:
+        if _key(name) not in self._fields:
             self.add(name, value)
+
+    def set_defaults(self, defaults: Headers) -> None:
+        """Set all of ``defaults`` whose names are not there yet; cheap enough for every answer."""
+        self._fields = {**defaults._fields, **self._fields}
 
     def remove(self, name: str) -> None:
         """Drop all lines of this name, if there are any."""
@@ -103,7 +113,7 @@ class Headers:
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """The values of this name, one for each line."""
-        return tuple(self._fields.get(name.lower(), ()))
+        return self._fields.get(name.lower(), ())
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Each line as (lower-case name, value)."""
@@ -118,7 +128,7 @@ class Headers:
         )
 
     def copy(self) -> Headers:
-        return Headers.received({key: list(values) for key, values in self._fields.items()})
+        return Headers.received(self._fields.copy())
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._fields

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 _NO_PARAMS: Mapping[str, str] = {}
 
 
-async def _no_body() -> AsyncIterator[bytes]:
-    return
-    yield b""
+class _NoBody(AsyncIterator[bytes]):
+    __slots__ = ()
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+NO_BODY = _NoBody()
 
 
 class Request:
@@ -29,12 +34,25 @@ class Request:
         headers: the header fields, values as latin-1 text.
         params: what the route's placeholders matched.
         peer: the other end of the connection.
+        query_text: what stands behind the question mark, undecoded.
         length: the body's size as stated, in bytes; 0 without a body, None when it comes in chunks.
+        body: its pieces, as they come; to be read once. Iterating sends "100 Continue" where the client
+            waits for it, and holds the client back as long as nobody reads. It raises HttpError: 400 when
+            the body breaks, 408 when it stalls, 413 past the server's cap.
     """
 
     __slots__ = (
-        "_body", "_cookies", "_query", "headers", "length", "method", "minor", "params", "path", "peer", "query_text",
-    )  # fmt: skip
+        "_cookies",
+        "_query",
+        "body",
+        "headers",
+        "length",
+        "method",
+        "params",
+        "path",
+        "peer",
+        "query_text",
+    )
 
     def __init__(
         self,
@@ -43,9 +61,8 @@ class Request:
         headers: Headers,
         peer: Peer,
         *,
-        body: AsyncIterator[bytes] | None = None,
+        body: AsyncIterator[bytes] = NO_BODY,
         length: int | None = 0,
-        minor: int = 1,
     ) -> None:
         self.method = method
         self.path, self.query_text, _ = target
@@ -53,8 +70,7 @@ class Request:
         self.params = _NO_PARAMS
         self.peer = peer
         self.length = length
-        self.minor = minor
-        self._body = body
+        self.body = body
         self._query: Query | None = None
         self._cookies: Mapping[str, str] | None = None
 
@@ -96,16 +112,6 @@ class Request:
     def host(self) -> str:
         """Name and port that the client asked for; only its form has been checked."""
         return self.headers.get("host")
-
-    @property
-    def body(self) -> AsyncIterator[bytes]:
-        """The body in pieces, as they come; to be read once.
-
-        Iterating sends "100 Continue" where the client waits for it, and holds the client back as long
-        as nobody reads. It raises HttpError: 400 when the body breaks, 408 when it stalls, 413 past the
-        server's cap.
-        """
-        return _no_body() if self._body is None else self._body
 
     @property
     def has_length(self) -> bool:

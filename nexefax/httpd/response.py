@@ -56,14 +56,15 @@ class Response:
         if not 200 <= status <= 599:
             raise ValueError(f"{status} is no status of an answer.")
         self.status = status
-        self.headers = Headers(headers)
+        self.headers = Headers(headers) if headers else Headers.received({})
         self.body = body
         self.endless = endless
 
     @classmethod
     def _typed(cls, media_type: str, body: Body, status: int, headers: HeaderSource) -> Response:
         response = cls(status, headers, body)
-        response.headers.setdefault("Content-Type", media_type)
+        if "content-type" not in response.headers:
+            response.headers.add("Content-Type", media_type)
         return response
 
     @classmethod

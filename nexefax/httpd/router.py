@@ -72,7 +72,7 @@ class Router:
         if not names:
             self._exact[pattern] = node
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         """Answer a request.
 
         Raises:
@@ -81,7 +81,7 @@ class Router:
         node = self._exact.get(request.path)
         if node is None:
             if request.path == "*":  # RFC 9110 section 9.3.7
-                return Response(204, {"Allow": "GET, HEAD, OPTIONS, POST"})
+                return _options("GET, HEAD, OPTIONS, POST")
             node, values = _find(self._root, request.path[1:].split("/"), ())
             if node is None:
                 raise HttpError(404, "There is nothing at this address.")
@@ -91,15 +91,15 @@ class Router:
         if handler is None and request.method == "HEAD":
             handler = handlers.get("GET")
         if handler is not None:
-            return await handler(request)
-        allow = {"Allow": ", ".join(_allowed(handlers))}
+            return handler(request)
+        allow = ", ".join(sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set())))
         if request.method == "OPTIONS":
-            return Response(204, allow)
-        raise HttpError(405, f"{request.method} is not possible here.", headers=allow)
+            return _options(allow)
+        raise HttpError(405, f"{request.method} is not possible here.", headers={"Allow": allow})
 
 
-def _allowed(handlers: dict[str, Handler]) -> list[str]:
-    return sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set()))
+async def _options(allow: str) -> Response:
+    return Response(204, {"Allow": allow})
 
 
 def _find(node: _Node, segments: list[str], values: tuple[str, ...]) -> tuple[_Node | None, tuple[str, ...]]:

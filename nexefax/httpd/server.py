@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from time import monotonic
 
 from nexefax.errors import HttpError
 from nexefax.httpd.connection import Connection
@@ -24,6 +25,8 @@ log = logging.getLogger("nexefax.http")
 ErrorPage = Callable[[Request | None, int, str], Response]
 # Connections that the kernel keeps until they are accepted.
 _BACKLOG = 256
+# Bytes taken from a socket at once; a loopback packet is as large.
+_RECEIVE = 65536
 # How long closing waits for tasks that were cancelled; they only tidy up.
 _TIDY_UP = 5.0
 
@@ -57,6 +60,7 @@ class HttpServer:
         self.trusted_proxies = frozenset(trusted_proxies)
         self.lines = StatusLines()
         self.closing = False
+        self.receive_buffer = memoryview(bytearray(_RECEIVE))
         self._error_page = error_page or plain_error
         self._listeners: list[asyncio.Server] = []
         self._sockets: list[Path] = []
@@ -167,13 +171,14 @@ class HttpServer:
         return Connection(self)
 
     def _look_at_deadlines(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = monotonic()
         for connection in tuple(self._connections):
             if connection.deadline <= now:
                 connection.expire()
         # Without connections nothing ticks: an idle daemon sleeps.
-        self._clock = loop.call_later(self._tick, self._look_at_deadlines) if self._connections else None
+        self._clock = None
+        if self._connections:
+            self._clock = asyncio.get_running_loop().call_later(self._tick, self._look_at_deadlines)
 
     async def _wait_for_tasks(self, seconds: float) -> None:
         tasks = [connection.task for connection in self._connections if not connection.task.done()]

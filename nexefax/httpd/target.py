@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -33,6 +34,7 @@ class Target(NamedTuple):
     authority: str | None
 
 
+@lru_cache(maxsize=256)
 def valid_authority(text: str) -> bool:
     """Whether the text may stand in a Host header; an empty one may (RFC 9110 section 7.2)."""
     return _AUTHORITY.fullmatch(text) is not None
@@ -45,17 +47,17 @@ def parse_target(method: str, raw: str) -> Target:
         HttpError: 400, for everything that RFC 9112 section 3.2 does not know or that is ambiguous.
     """
     if not _TARGET.fullmatch(raw):
-        raise HttpError(400, "The address of the request holds characters that it may not.", close=True)
+        raise HttpError(400, "The address of the request holds characters that it may not.")
     if raw[:1] == "/":
         path, _, query = raw.partition("?")
         return Target(decode_path(path), query, None)
     if raw == "*":
         if method != "OPTIONS":
-            raise HttpError(400, "Only OPTIONS may ask for *.", close=True)
+            raise HttpError(400, "Only OPTIONS may ask for *.")
         return Target("*", "", None)
     absolute = _ABSOLUTE.fullmatch(raw)
     if absolute is None or not absolute[1] or not valid_authority(absolute[1]):
-        raise HttpError(400, "The address of the request is not one that this server knows.", close=True)
+        raise HttpError(400, "The address of the request is not one that this server knows.")
     path, _, query = absolute[2].partition("?")
     return Target(decode_path(path or "/"), query, absolute[1])
 
