@@ -14,7 +14,7 @@ from pathlib import Path
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
-_READY = re.compile(r"is ready: FastAGI on \S+:(\d+), web page on \S+:(\d+)")
+_READY = re.compile(rb"is ready: FastAGI on \S+:(\d+), web page on \S+:(\d+)")
 
 
 def free_port() -> int:
@@ -107,7 +107,7 @@ class PrivateNexeFax:
             return
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            if _READY.search(self.log_text()[seen:]):
+            if self.log_file.exists() and _READY.search(self.log_file.read_bytes()[seen:]):
                 return
             if self.process.poll() is not None:
                 break

@@ -16,10 +16,11 @@ from typing import Literal
 
 from nexefax import cage
 from nexefax.config import Config, Email, General, auth_file, load
-from nexefax.errors import ChildMissing, ConfigError
+from nexefax.errors import ChildError, ChildMissing, ConfigError
 from nexefax.fax.smtp import tls_context
 from nexefax.passwords import HtpasswdFile
 from nexefax.process import find_program
+from nexefax.rehearsal import rehearse
 
 Level = Literal["ok", "warning", "error"]
 
@@ -85,7 +86,7 @@ async def check(directory: Path) -> list[Finding]:
     found = []
     for look in looks:
         found += await asyncio.to_thread(lambda look=look: list(look(config)))  # type: ignore[misc]
-    return found
+    return found + await _escapes(config)
 
 
 def worst(findings: Iterable[Finding]) -> Level:
@@ -197,11 +198,26 @@ def _programs(_config: Config) -> Iterator[Finding]:
 
 def _cage(_config: Config) -> Iterator[Finding]:
     found = cage.report()
-    missing = found.landlock == 0 or not found.seccomp
     for sentence in found.sentences:
-        yield Finding(
-            "error" if not found.holds else "warning" if missing and "missing" in sentence else "ok", sentence
-        )
+        level: Level = "ok" if "missing" not in sentence else "warning"
+        yield Finding(level if found.holds else "error", sentence)
+
+
+async def _escapes(config: Config) -> list[Finding]:
+    """Try to get out of the cage, as a hostile document would."""
+    tmp_dir = config.general.tmp_dir
+    if not os.access(tmp_dir if tmp_dir.exists() else tmp_dir.parent, os.W_OK):
+        return []  # _folders() has said so
+    try:
+        await asyncio.to_thread(tmp_dir.mkdir, 0o700, parents=True, exist_ok=True)
+        escapes = await rehearse(tmp_dir)
+    except (ChildError, OSError) as error:
+        return [Finding("error", f"no converter can be started: {error}")]
+    if escapes:
+        return [
+            Finding("error", f"a hostile document that breaks a converter can {escape}") for escape in escapes
+        ]
+    return [Finding("ok", "every way out of the converters' cage was tried, and is shut")]
 
 
 def _users(config: Config) -> Iterator[Finding]:

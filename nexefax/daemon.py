@@ -10,7 +10,7 @@ import stat
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from nexefax import __version__, config, systemd
+from nexefax import __version__, cage, config, systemd
 from nexefax.call_reports import CallReports
 from nexefax.config import Config
 from nexefax.config.changes import changes, merged
@@ -20,7 +20,7 @@ from nexefax.fastagi.server import FastAgiServer
 from nexefax.fax.worker import Worker
 from nexefax.httpd import HttpLimits, HttpServer
 from nexefax.logs import logging_to, set_debug
-from nexefax.scratch import remove_tree
+from nexefax.scratch import remove_leftovers
 from nexefax.store import Journal
 from nexefax.web.api import most_body_bytes
 from nexefax.web.site import build_web
@@ -192,11 +192,7 @@ def prepare_scratch(tmp_dir: Path) -> None:
     if status.st_uid != os.geteuid():
         raise ConfigError(f"{where} belongs to another user; remove it, or name another folder")
     tmp_dir.chmod(0o700)
-    for entry in tmp_dir.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            remove_tree(entry)
-        else:
-            entry.unlink(missing_ok=True)
+    remove_leftovers(tmp_dir)
 
 
 async def _feed_watchdog() -> None:
@@ -216,4 +212,7 @@ def serve(directory: Path) -> None:
     with logging_to(loaded.logging.file, debug=loaded.logging.debug):
         for warning in loaded.warnings:
             log.warning("%s", warning)
+        caged = cage.report()
+        for sentence in caged.sentences:
+            log.log(logging.INFO if caged.holds else logging.ERROR, "%s", sentence)
         asyncio.run(Daemon(directory, loaded).run())

@@ -29,12 +29,13 @@ LAYERS = [
     ("nexefax.logs", 2),
     ("nexefax.passwords", 3),
     ("nexefax.config", 2),
+    ("nexefax.rehearsal", 3),
     ("nexefax.process", 2),
     ("nexefax.cage", 1),
     ("nexefax.errors", 0),
 ]
 PURE = [
-    "fax/job.py", "fax/reconcile.py", "fax/cause.py", "fax/outcome.py", "fax/number.py", "fastagi/protocol.py",
+    "fax/job.py", "fax/reconcile.py", "fax/cause.py", "fax/outcome.py", "fax/number.py", "fastagi/protocol.py", "fastagi/commands.py",
     "httpd/protocol.py", "config/changes.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "socket", "os", "subprocess", "threading", "sqlite3", "random"}

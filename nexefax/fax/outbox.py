@@ -66,6 +66,7 @@ class Outbox:
         now = time.time()
         for mail in await self._journal.read(lambda connection: records.due_mails(connection, now)):
             await self._try(mail)
+            _pass_cancellation_on()
 
     async def _try(self, mail: records.Mail) -> None:
         fax = await self._journal.read(lambda connection: records.load_fax(connection, mail.fax))
@@ -105,3 +106,14 @@ class Outbox:
     async def _save(self, mail: records.Mail) -> None:
         changed = replace(mail, changed=time.time())
         await self._journal.write(lambda connection: records.save_mail(connection, changed))
+
+
+def _pass_cancellation_on() -> None:
+    """End this task when it was cancelled meanwhile.
+
+    aiosmtplib uses ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation that comes together with the
+    result (cpython issue 86296); the daemon would then wait for ever for this task to end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

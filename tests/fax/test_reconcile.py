@@ -4,11 +4,12 @@ from nexefax.fax.cause import Cause
 from nexefax.fax.outcome import Outcome
 from nexefax.fax.reconcile import REPORT_GRACE, TRACE_GRACE, Ended, HandOver, Seen, Verdict, Wait, judge
 
-PLACED, DEADLINE = 1_000.0, 2_000.0
+PLACED, ALLOWANCE = 1_000.0, 500.0
+LATER = 1_000_000.0
 
 
 def seen(**values: object) -> Seen:
-    return Seen(pages=5, placed_at=PLACED, deadline=DEADLINE, **values)  # type: ignore[arg-type]
+    return Seen(pages=5, placed_at=PLACED, allowance=ALLOWANCE, **values)  # type: ignore[arg-type]
 
 
 def cause(verdict: Verdict) -> Cause:
@@ -24,17 +25,24 @@ def test_a_report_is_believed_whatever_else_lies_there() -> None:
 
 
 def test_a_staged_call_file_was_never_dialled() -> None:
-    assert judge(seen(staged=True), DEADLINE * 9) == HandOver()
+    assert judge(seen(staged=True), LATER) == HandOver()
 
 
 def test_an_untouched_call_file_waits_as_long_as_asterisk_is_away() -> None:
-    assert judge(seen(waiting=True), DEADLINE * 9) == Wait(DEADLINE * 9 + TRACE_GRACE)
+    assert judge(seen(waiting=True), LATER) == Wait(LATER + TRACE_GRACE)
 
 
 def test_a_call_file_that_is_dialled_waits_for_its_deadline() -> None:
     dialling = seen(waiting=True, dialling_since=PLACED + 1, asterisk_since=10.0)
-    assert judge(dialling, PLACED + 5) == Wait(DEADLINE)
-    assert cause(judge(dialling, DEADLINE)) is Cause.UNKNOWN
+    assert judge(dialling, PLACED + 5) == Wait(PLACED + 1 + ALLOWANCE)
+    assert cause(judge(dialling, PLACED + 1 + ALLOWANCE)) is Cause.UNKNOWN
+
+
+def test_a_call_file_that_waited_for_hours_has_its_whole_allowance_once_it_is_dialled() -> None:
+    dialling = seen(waiting=True, dialling_since=LATER, asterisk_since=LATER - 1)
+    assert judge(dialling, LATER + 5) == Wait(LATER + ALLOWANCE)
+    running = seen(waiting=True, dialling_since=LATER, started_at=LATER + 9, asterisk_since=LATER - 1)
+    assert judge(running, LATER + ALLOWANCE) == Wait(LATER + 9 + ALLOWANCE)
 
 
 def test_asterisk_restarted_while_it_rang() -> None:
@@ -53,8 +61,8 @@ def test_asterisk_restarted_in_the_middle_of_a_page() -> None:
 
 def test_a_running_fax_has_its_deadline() -> None:
     running = seen(waiting=True, started_at=PLACED + 5, asterisk_since=10.0)
-    assert judge(running, DEADLINE - 1) == Wait(DEADLINE)
-    assert cause(judge(running, DEADLINE)) is Cause.UNKNOWN
+    assert judge(running, PLACED + 6) == Wait(PLACED + 5 + ALLOWANCE)
+    assert cause(judge(running, PLACED + 5 + ALLOWANCE)) is Cause.UNKNOWN
 
 
 def test_a_call_that_ended_without_a_report_has_a_moments_grace() -> None:
