@@ -18,11 +18,11 @@ from nexefax.control import control_handler
 from nexefax.errors import ConfigError, NexeFaxError
 from nexefax.fastagi.server import FastAgiServer
 from nexefax.fax.worker import Worker
-from nexefax.httpd import HttpLimits, HttpServer
+from nexefax.httpd import HttpServer
 from nexefax.logs import logging_to, set_debug
 from nexefax.scratch import remove_leftovers
 from nexefax.store import Journal
-from nexefax.web.api import most_body_bytes
+from nexefax.web.api import http_limits
 from nexefax.web.site import build_web
 
 log = logging.getLogger("nexefax")
@@ -82,7 +82,7 @@ class Daemon:
         site = await stack.enter_async_context(build_web(lambda: self._config, journal, worker))
         http = HttpServer(
             site,
-            limits=HttpLimits(body=most_body_bytes(self._config)),
+            limits=http_limits(),
             trusted_proxies=server.trusted_proxies,
             error_page=site.error_page,
         )

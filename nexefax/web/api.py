@@ -15,7 +15,7 @@ from typing import Protocol
 from nexefax.config import Config
 from nexefax.errors import DocumentError, HttpError, JournalError, NumberError
 from nexefax.fax.submission import Submission
-from nexefax.httpd import Request, Response
+from nexefax.httpd import HttpLimits, Request, Response
 from nexefax.httpd.forms import Form, UploadedFile, read_form
 from nexefax.web.auth import WRONG, SignIn
 from nexefax.web.fields import document_name, line, lines, request_key
@@ -47,9 +47,13 @@ def most_upload_bytes(config: Config) -> int:
     return config.server.max_upload_mb << 20
 
 
-def most_body_bytes(config: Config) -> int:
-    """The largest request body that ``/api/send`` takes: the document and what is around it."""
-    return most_upload_bytes(config) + MOST_BESIDE_DOCUMENT
+def http_limits() -> HttpLimits:
+    """What the site's HTTP server takes.
+
+    Its cap on bodies is only the last resort: each handler has its own, which follows a reload of the configuration
+    and is told in the API's words; and a body that no handler reads is not read.
+    """
+    return HttpLimits(body=2**32)
 
 
 class Api:
@@ -153,7 +157,7 @@ class Api:
             return await read_form(
                 request,
                 directory=config.general.tmp_dir,
-                max_bytes=most_body_bytes(config) if uploads else MOST_FORM_BYTES,
+                max_bytes=most_upload_bytes(config) + MOST_BESIDE_DOCUMENT if uploads else MOST_FORM_BYTES,
             )
         except HttpError as error:
             if error.status == 413 and uploads:

@@ -115,7 +115,7 @@ async def build_web(
 ) -> AsyncIterator[Site]:
     """The site, while the context lasts; ``config`` returns the configuration as it is now.
 
-    Give HttpServer the site as handler, its ``error_page``, and ``api.most_body_bytes(config())`` as the body's cap.
+    Give HttpServer the site as handler, its ``error_page``, and :func:`nexefax.web.http_limits`.
     """
     pages = await asyncio.to_thread(Pages)
     files = credentials or PasswordFiles()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from nexefax.httpd import HttpLimits, HttpServer
 from nexefax.store import Journal
-from nexefax.web import build_web, most_body_bytes
 from tests.web.client import Client
 from tests.web.ground import PASSWORD, Installation, Tray
+from tests.web.running import Running, open_journal, run_site
 
 
 @pytest.fixture
@@ -22,11 +20,8 @@ def installation(tmp_path: Path) -> Installation:
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    journal = await Journal.open(folder)
-    yield journal
-    await journal.close()
+    async with open_journal(tmp_path / "data") as journal:
+        yield journal
 
 
 @pytest.fixture
@@ -34,30 +29,10 @@ def tray() -> Tray:
     return Tray()
 
 
-@dataclass(frozen=True)
-class Running:
-    """The server at work."""
-
-    server: HttpServer
-    port: int
-
-    def cut_connections(self) -> None:
-        """As a broken line would: nothing more is said."""
-        for connection in tuple(self.server._connections):
-            connection.abort()
-
-
 @pytest.fixture
 async def running(installation: Installation, journal: Journal, tray: Tray) -> AsyncIterator[Running]:
-    async with build_web(lambda: installation.current, journal, tray) as site:
-        server = HttpServer(
-            site,
-            limits=HttpLimits(body=most_body_bytes(installation.current)),
-            trusted_proxies=installation.current.server.trusted_proxies,
-            error_page=site.error_page,
-        )
-        yield Running(server, await server.start("127.0.0.1", 0))
-        await server.close(1.0)
+    async with run_site(installation, journal, tray) as running:
+        yield running
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ function judge(request) {
     answer = {}; // a proxy's own error page
   }
   if (answer.result === "ok") return { kind: "sent", fax: answer.fax ?? null };
-  const error = answer.error ?? say("strange", { status: request.status });
-  return { kind: "refused", error, field: answer.field ?? (request.status === 413 ? "fax_file" : "") };
+  if (answer.error) return { kind: "refused", error: answer.error, field: answer.field ?? "" };
+  const large = request.status === 413; // a proxy takes less than NexeFax does
+  const error = large ? say("error413") : say("strange", { status: request.status });
+  return { kind: "refused", error, field: large ? "fax_file" : "" };
 }
