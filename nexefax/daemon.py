@@ -193,6 +193,9 @@ def prepare_scratch(tmp_dir: Path) -> None:
         raise ConfigError(f"{where} belongs to another user; remove it, or name another folder")
     tmp_dir.chmod(0o700)
     remove_leftovers(tmp_dir)
+    for entry in tmp_dir.iterdir():
+        if not entry.is_dir():
+            entry.unlink(missing_ok=True)  # an upload that was never answered
 
 
 async def _feed_watchdog() -> None:

@@ -9,9 +9,7 @@ from nexefax.config import Account, General
 from nexefax.errors import ChildError, ChildMissing, DocumentError
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
-from nexefax.fax.convert.render import RenderSettings, render
-from nexefax.fax.convert.slots import Slots
-from nexefax.fax.convert.tiff import Resolution
+from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
 from nexefax.fax.folders import Folders
 
 log = logging.getLogger("nexefax.fax")
