@@ -73,26 +73,30 @@ _SENTENCES = {
     Cause.RESTARTED: "the telephone system was restarted before the call was answered",
 }
 
+_NO_FAX = "somebody answered, but no fax machine"
+
 # What spandsp (t30_completion_code_to_str in t30_api.c) and res_fax say, in the order in which it is looked for
 _BY_TEXT = (
     (
+        # With option f, T38_NEG_ERROR says that the other side hung up while SendFAX still called for a fax machine:
+        # a refused negotiation goes on as sound (sendfax_t38_init() of res_fax.c)
         re.compile(
-            r"initial communication|waiting for the first message|CED tone|no.?fax|FAX_DETECT", re.IGNORECASE
+            r"initial communication|waiting for the first message|CED tone|no.?fax|FAX_DETECT|T38_NEG",
+            re.IGNORECASE,
         ),
         Cause.NO_FAX,
-        "somebody answered, but no fax machine",
+        _NO_FAX,
     ),
     (
         re.compile(
-            r"TIFF|file cannot|page (size|image)|no such file|bad tag|INVALID_ARGUMENTS", re.IGNORECASE
+            r"TIFF|file cannot|page (size|image)|no such file|bad tag|INVALID_ARGUMENTS|FILE_ERROR",
+            re.IGNORECASE,
         ),
         Cause.FILE_ERROR,
         "the document's file could not be sent",
     ),
     (
-        re.compile(
-            r"compatible|train|T38_NEG|negotiat|not able to|cannot receive|response to DCS", re.IGNORECASE
-        ),
+        re.compile(r"compatible|train|negotiat|not able to|cannot receive|response to DCS", re.IGNORECASE),
         Cause.NEGOTIATION,
         "the two fax machines found no common way to talk",
     ),
@@ -121,6 +125,10 @@ def ending_of(outcome: Outcome, pages: int) -> Ending:
                 return Ending(cause, sentence + _quoted(outcome.text))
         if not outcome.status:
             return Ending(Cause.DROPPED, "the line dropped before the fax began")
+        if (
+            outcome.resolution == "0x0"
+        ):  # no page's resolution was ever chosen: no fax machine introduced itself
+            return Ending(Cause.NO_FAX, _NO_FAX + _quoted(outcome.text))
     if re.search(r"hangup|dropped|DCN|channel", words, re.IGNORECASE):
         return Ending(Cause.DROPPED, dropped, confirmed)
     if re.search(r"after sending a page|ECM|page", words, re.IGNORECASE):

@@ -50,6 +50,26 @@ def sent(status: str, **values: object) -> Outcome:
             "somebody answered, but no fax machine (Timed out waiting for initial communication)",
         ),
         (
+            sent("FAILED", pages=0, error="T38_NEG_ERROR", text="error negotiating T.38"),
+            Cause.NO_FAX,
+            "somebody answered, but no fax machine (error negotiating T.38)",
+        ),
+        (
+            sent("FAILED", pages=0, resolution="0x0", text="The call dropped prematurely"),
+            Cause.NO_FAX,
+            "somebody answered, but no fax machine (The call dropped prematurely)",
+        ),
+        (
+            sent("FAILED", pages=0, resolution="8031x7700", text="The call dropped prematurely"),
+            Cause.DROPPED,
+            "the line dropped on page 1 of 5",
+        ),
+        (
+            sent("FAILED", pages=0, error="FILE_ERROR", text="error reading file"),
+            Cause.FILE_ERROR,
+            "the document's file could not be sent (error reading file)",
+        ),
+        (
             sent("FAILED", pages=0, text="Failed to train with any of the compatible modems"),
             Cause.NEGOTIATION,
             "the two fax machines found no common way to talk (Failed to train with any of the compatible modems)",
