@@ -332,11 +332,17 @@ class PrivateAsterisk:
             time.sleep(0.05)
 
     def _last_words(self) -> str:
-        texts = []
-        for path in (self.directory / "log" / "console", self.log):
+        """The end of its log without the SIP messages, or what it said before it had one."""
+        lines = [
+            line
+            for line in self.log_text().splitlines()
+            if line.startswith("[") and "pjsip_logger" not in line
+        ]
+        if not lines:
             with contextlib.suppress(OSError):
-                texts.append(path.read_text(errors="replace")[-4000:])
-        return f" Its last words:\n{''.join(texts)}\n(more in {self.log})"
+                lines = (self.directory / "log" / "console").read_text(errors="replace").splitlines()
+        text = "\n".join(line[:300] for line in lines[-25:])
+        return f" Its last words:\n{text}\n(more in {self.directory / 'log'})"
 
     # -- configuration -----------------------------------------------------------------------------------------
 

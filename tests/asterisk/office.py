@@ -143,7 +143,7 @@ class Office:
             numbers = [line.split() for line in shown.splitlines() if " receive " in line]
             pages = (
                 re.search(
-                    r"^Page Number\s*: (\d+)", self.asterisk.rx(f"fax show session {words[3]}"), re.MULTILINE
+                    r"^Page Number\s*: (\d+)", self.asterisk.rx(f"fax show session {words[2]}"), re.MULTILINE
                 )
                 for words in numbers
             )
