@@ -3,9 +3,10 @@
 from nexefax.fax.convert.page_image import page_png
 from nexefax.fax.convert.pdf_file import PdfInfo
 from nexefax.fax.convert.received import Received, to_pdf
-from nexefax.fax.convert.render import RenderedPage, Rendering, RenderSettings, render
+from nexefax.fax.convert.render import RenderedPage, Rendering, render
 from nexefax.fax.convert.slots import Slots
 from nexefax.fax.convert.tiff import Resolution, count_pages
+from nexefax.fax.convert.work import RenderSettings
 
 __all__ = [
     "PdfInfo",

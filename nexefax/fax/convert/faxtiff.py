@@ -40,11 +40,14 @@ class Strip:
             return file.read(self.size)
 
 
-def strips_of(path: Path, *, lengths: Sequence[int] | None = None) -> list[Strip]:
+def strips_of(
+    path: Path, *, lengths: Sequence[int] | None = None, resolutions: Sequence[Resolution] | None = None
+) -> list[Strip]:
     """The pages of a TIFF that is a fax already, checked; blocking.
 
-    ``lengths`` are the rows that each page must have. Raises ChildFailed, in words for the log, when a page is
-    not one strip of T.6, 1728 wide, at a resolution of T.4, or when pages or rows are missing.
+    ``lengths`` are the rows that each page must have, ``resolutions`` what its tags are taken for. Raises ChildFailed,
+    in words for the log, when a page is not one strip of T.6, 1728 wide, at a resolution of T.4, or when pages or
+    rows are missing.
     """
     try:
         pages = read_directories(path)
@@ -54,10 +57,11 @@ def strips_of(path: Path, *, lengths: Sequence[int] | None = None) -> list[Strip
         raise ChildFailed(
             f"the TIFF has pages of {[page.length for page in pages]} rows, not {list(lengths)}"
         )
-    return [_strip(page, path) for page in pages]
+    known = [page.resolution for page in pages] if resolutions is None else resolutions
+    return [_strip(page, path, resolution) for page, resolution in zip(pages, known, strict=True)]
 
 
-def _strip(page: TiffPage, path: Path) -> Strip:
+def _strip(page: TiffPage, path: Path, resolution: Resolution | None) -> Strip:
     size = page.strip_counts[0] if len(page.strip_counts) == 1 else 0
     good = (
         page.width == FAX_WIDTH
@@ -71,9 +75,9 @@ def _strip(page: TiffPage, path: Path) -> Strip:
         and 0 < size <= MAX_STRIP
         and page.strip_offsets[0] + size <= path.stat().st_size
     )
-    if not good or page.resolution is None:
+    if not good or resolution is None:
         raise ChildFailed(f"page {page.number} of the TIFF is no fax page: {page}")
-    return Strip(path, page.strip_offsets[0], size, page.length, page.fill_order, page.resolution)
+    return Strip(path, page.strip_offsets[0], size, page.length, page.fill_order, resolution)
 
 
 def is_blank(strip: Strip) -> bool:

@@ -12,16 +12,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexefax.errors import ChildFailed, ChildTimeout
+from nexefax.errors import ChildFailed
+from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
 from nexefax.fax.convert.screen import postscript
-from nexefax.fax.convert.tone import LINE_ART, PGM_HEAD, Tone, read_pgm_head
-from nexefax.process import Finished, Limits, run
+from nexefax.fax.convert.tone import LINE_ART, Tone
+from nexefax.process import Finished, Limits
 
 _PROLOGUE: Final = """
 /Complaints (%stderr) (w) file def
@@ -73,8 +74,8 @@ _SHAPES: Final = """
 _LOG: Final = "pages.log"  # what the driver says of each page; unlike stdout it survives a kill and no flood
 _LOG_CAP: Final = 1 << 20  # bytes read of it: 200 for each of 5,000 pages
 
-_FAX: Final = ("-sDEVICE=tiffg4", "-dMaxStripSize=0", "-sOutputFile=page-%05d.tif")
-_GREY: Final = ("-sDEVICE=pgmraw", "-sOutputFile=page-%05d.pgm")
+FAX_DEVICE: Final = ("-sDEVICE=tiffg4", "-dMaxStripSize=0", "-sOutputFile=page-%05d.tif")
+GREY_DEVICE: Final = ("-sDEVICE=pgmraw", "-sOutputFile=page-%05d.pgm")
 _NOWHERE: Final = ("-sDEVICE=nullpage",)
 
 _MEMORY: Final = 1 << 30  # one document of the corpus asks for 1.8 GB; poppler draws it in 300 MB
@@ -102,7 +103,9 @@ async def draw(
     pages Ghostscript finds in the document. Raises ChildMissing.
     """
     body = [_page(page, tones.get(page.number, LINE_ART)) for page in pages]
-    finished = await _run(pdf, _pdf_program(pdf, body), _FAX, pages[0], scratch=scratch, seconds=seconds)
+    finished = await run_driver(
+        pdf, _pdf_program(pdf, body), FAX_DEVICE, pages[0], scratch=scratch, seconds=seconds
+    )
     return await asyncio.to_thread(_collect, finished, pages, scratch)
 
 
@@ -114,29 +117,12 @@ async def draw_in_grey(
     The second value tells whether Ghostscript complained. Raises ChildMissing.
     """
     body = [_page(page, None)]
-    finished = await _run(pdf, _pdf_program(pdf, body), _GREY, page, scratch=scratch, seconds=seconds)
+    finished = await run_driver(
+        pdf, _pdf_program(pdf, body), GREY_DEVICE, page, scratch=scratch, seconds=seconds
+    )
     _, drawn = await asyncio.to_thread(_collect, finished, [page], scratch)
     file = scratch / "page-00001.pgm"
     return (file if await asyncio.to_thread(file.is_file) else None), drawn[0].complaints
-
-
-async def make_fax_page(
-    grey: Path, page: Placement, tone: Tone, *, scratch: Path, seconds: float, whole: bool = False
-) -> Strip | None:
-    """Make a fax page of a grey picture, pixel by pixel: a PGM of ``page.shown`` pixels, not yet turned.
-
-    With ``whole`` it is a picture of the whole fax page. What poppler drew and what was a photo from the start gets
-    the same screens as what Ghostscript draws itself. None when ``grey`` is no such PGM or Ghostscript failed.
-    Raises ChildMissing.
-    """
-    laid = page.drawn if whole else page
-    offset = await asyncio.to_thread(_pixels_at, grey, laid.shown)
-    if offset is None:
-        return None
-    spots = [page.spot(spot) for spot in tone.spots]
-    program = _grey_program(grey, offset, laid, tone, spots)
-    await _run(grey, program, _FAX, page, scratch=scratch, seconds=seconds)
-    return await asyncio.to_thread(_strip, scratch / "page-00001.tif", page)
 
 
 async def shapes(pdf: Path, *, most: int, scratch: Path, seconds: float) -> tuple[int, list[PageShape]]:
@@ -144,53 +130,22 @@ async def shapes(pdf: Path, *, most: int, scratch: Path, seconds: float) -> tupl
 
     Raises ChildMissing.
     """
-    await _run(pdf, _pdf_program(pdf, [_SHAPES % most]), _NOWHERE, None, scratch=scratch, seconds=seconds)
+    await run_driver(
+        pdf, _pdf_program(pdf, [_SHAPES % most]), _NOWHERE, None, scratch=scratch, seconds=seconds
+    )
     return _shapes(await asyncio.to_thread(_read_log, scratch))
 
 
 def _pdf_program(pdf: Path, body: Sequence[str]) -> list[str]:
     count = "(@pages ) Say pdfpagecount Number Say (\\n) Say"
-    return [_PDF_PROLOGUE, f"{_string(pdf)} (r) file runpdfbegin", count, *body, "runpdfend"]
+    return [_PDF_PROLOGUE, f"{string(pdf)} (r) file runpdfbegin", count, *body, "runpdfend"]
 
 
-def _grey_program(
-    grey: Path, offset: int, page: Placement, tone: Tone, spots: Sequence[tuple[float, float, float, float]]
-) -> list[str]:
-    width, height = page.shown
-    # PostScript's image matrix maps the unit square to pixels from the top; here the unit square is the page.
-    square = replace(page, shape=PageShape(page.number, Box(0, 0, 1, 1)))
-    picture = [
-        f"gsave [{_numbers(square.matrix)}] concat",
-        f"Grey {offset} setfileposition {width} {height} 8 [{width} 0 0 -{height} 0 {height}]",
-        "{ Grey Row readstring pop } image grestore",
-    ]
-    program = [
-        f"<< /PageSize [{_numbers(page.paper)}] >> setpagedevice",
-        f"/Grey {_string(grey)} (r) file def /Row {width} string def",
-        f"Screen {_transfer(tone)} settransfer",
-        *picture,
-    ]
-    if spots and not tone.photo:
-        rectangles = " ".join(_numbers(spot) for spot in spots)
-        program += [f"[{rectangles}] rectclip 1 setgray clippath fill"]
-        program += [f"{_transfer(replace(tone, photo=True))} settransfer", *picture]
-    return [*program, "showpage"]
-
-
-def _pixels_at(grey: Path, size: tuple[int, int]) -> int | None:
-    """Where the pixels begin in a PGM file that has just these pixels, None when it has not."""
-    with grey.open("rb") as file:
-        head = read_pgm_head(file.read(PGM_HEAD))
-    if head is None or head[:2] != size or grey.stat().st_size != head[2] + size[0] * size[1]:
-        return None
-    return head[2]
-
-
-def _numbers(values: Sequence[float]) -> str:
+def numbers(values: Sequence[float]) -> str:
     return " ".join(f"{value:.9f}" for value in values)
 
 
-def _string(path: Path) -> str:
+def string(path: Path) -> str:
     """A PostScript string; hexadecimal, so that no character of a path means anything."""
     return f"<{str(path).encode().hex()}>"
 
@@ -198,11 +153,11 @@ def _string(path: Path) -> str:
 def _page(page: Placement, tone: Tone | None) -> str:
     box = page.shape.box
     visible = f"{box.left} {box.bottom} {box.width:.6f} {box.height:.6f}"
-    where = f"[{_numbers(page.paper)}] [{_numbers(page.matrix)}] [{visible}]"
-    return f"{page.number} {where} {_transfer(tone)} {page.shape.unit} Page"
+    where = f"[{numbers(page.paper)}] [{numbers(page.matrix)}] [{visible}]"
+    return f"{page.number} {where} {transfer(tone)} {page.shape.unit} Page"
 
 
-def _transfer(tone: Tone | None) -> str:
+def transfer(tone: Tone | None) -> str:
     """PostScript's transfer function (PLRM 7.3): grey 0 is black. Without a tone greys stay as they are."""
     if tone is None:
         return "{}"
@@ -212,7 +167,7 @@ def _transfer(tone: Tone | None) -> str:
     return f"{{{(tone.threshold - 0.5) / 255:.4f} ge {{1}} {{0}} ifelse}}"
 
 
-async def _run(
+async def run_driver(
     source: Path,
     body: Sequence[str],
     device: Sequence[str],
@@ -224,7 +179,7 @@ async def _run(
     """Run Ghostscript; None when it took too long or broke its limits: what it logged and drew is still there."""
     driver, log = scratch / "driver.ps", scratch / _LOG
     screen = f"/Screen {{ {postscript(page.resolution)} }} bind def" if page else ""
-    opened = f"/Log {_string(log)} (w) file def"
+    opened = f"/Log {string(log)} (w) file def"
     program = "\n".join(["%!PS", opened, screen, _PROLOGUE, *body, "quit", ""])
     await asyncio.to_thread(driver.write_text, program, "ascii")
     resolution = f"{page.resolution.across}x{page.resolution.down}" if page else "72x72"
@@ -247,10 +202,7 @@ async def _run(
     limits = Limits(
         seconds=seconds, cpu_seconds=int(seconds) + 1, memory=_MEMORY, file_size=_FILE, output=_OUTPUT
     )
-    try:
-        return await run(argv, scratch=scratch, readable=[source], limits=limits)
-    except (ChildTimeout, ChildFailed):
-        return None
+    return await attempt(argv, scratch=scratch, readable=[source], limits=limits)
 
 
 def _read_log(scratch: Path) -> str:
@@ -271,7 +223,7 @@ def _collect(finished: Finished | None, pages: Sequence[Placement], scratch: Pat
         mark = marks.get(page.number, "")
         file = re.search(r"^@file ([0-9]+)$", mark, re.MULTILINE)
         unit = re.search(r"^@unit ([0-9.e+-]+)$", mark, re.MULTILINE)
-        strip = _strip(scratch / f"page-{int(file[1]):05d}.tif", page) if file else None
+        strip = page_strip(scratch / f"page-{int(file[1]):05d}.tif", page) if file else None
         complaints = _complains(said.get(page.number, ""), noise.get(page.number, ""))
         drawn.append(Drawn(page.number, strip, complaints, _real(unit[1]) if unit else None))
     return _count(log), drawn
@@ -282,7 +234,7 @@ def _count(log: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _strip(file: Path, page: Placement) -> Strip | None:
+def page_strip(file: Path, page: Placement) -> Strip | None:
     try:
         return strips_of(file, lengths=[page.length])[0]
     except (ChildFailed, OSError):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from nexefax.errors import ChildMissing
-from nexefax.process import Finished, Limits, find_program, run
+from nexefax.fax.convert.attempt import attempt
+from nexefax.process import Finished, Limits, find_program
 
 POLICY: Final = Path(__file__).with_name("policy.xml")
 
@@ -35,15 +36,16 @@ def program() -> str:
 
 async def magick(
     arguments: Sequence[str], *, scratch: Path, readable: Sequence[Path], seconds: float
-) -> Finished:
+) -> Finished | None:
     """Run ImageMagick's converter caged within ``scratch``; paths in ``arguments`` are absolute and our own.
 
-    Raises ChildMissing, ChildTimeout, ChildFailed as `nexefax.process.run`; a bad exit status is returned.
+    A bad exit status is returned; None when it broke a limit. Raises ChildMissing, and ChildFailed when nothing
+    can be run here.
     """
     limits = Limits(
         seconds=seconds, cpu_seconds=int(seconds) + 1, memory=_MEMORY, file_size=_FILE, output=1 << 14
     )
-    return await run(
+    return await attempt(
         [program(), *arguments],
         scratch=scratch,
         readable=[*readable, POLICY.parent],

@@ -21,7 +21,7 @@ async def page_png(tiff: Path, page: int, png: Path, *, width: int, tmp_dir: Pat
     """Draw page ``page`` (from 1) of a fax TIFF as a grey PNG of ``width`` pixels, proportions as on paper.
 
     ``png`` appears whole or not at all. Raises TiffError when the TIFF or the page can't be read, ChildMissing,
-    ChildTimeout, ChildFailed, OSError.
+    ChildFailed, OSError.
     """
     found = (await asyncio.to_thread(read_directories, tiff))[page - 1 : page]
     if not found or page < 1:
@@ -40,8 +40,9 @@ async def page_png(tiff: Path, page: int, png: Path, *, width: int, tmp_dir: Pat
                 readable=[source],
                 seconds=PNG_SECONDS,
             )
-            if finished.returncode != 0:
-                raise ChildFailed(f"ImageMagick: {finished.stderr.decode('utf-8', 'replace')[:500]}")
+            if finished is None or finished.returncode != 0:
+                said = "" if finished is None else finished.stderr.decode("utf-8", "replace")[:500]
+                raise ChildFailed(f"ImageMagick made no picture of page {page}: {said}")
             await asyncio.to_thread(copy_file, drawn, png)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -17,13 +17,13 @@ from typing import Final
 from nexefax.errors import DocumentError
 from nexefax.fax.convert import ghostscript, poppler
 from nexefax.fax.convert.faxtiff import Strip, is_blank
-from nexefax.fax.convert.geometry import Fit, PageShape, Placement, place
+from nexefax.fax.convert.geometry import PageShape, Placement
 from nexefax.fax.convert.ghostscript import Drawn
+from nexefax.fax.convert.grey import fax_page
 from nexefax.fax.convert.linetime import numbers_in_words
 from nexefax.fax.convert.poppler import Opening
-from nexefax.fax.convert.slots import Slots
-from nexefax.fax.convert.tiff import Resolution
-from nexefax.fax.convert.tone import Halftone, Picture, Tone, choose_tone, has_ink
+from nexefax.fax.convert.tone import Picture, Tone, choose_tone, has_ink
+from nexefax.fax.convert.work import Run, Work, check_page_count, missing_sentence
 from nexefax.process import scratch_directory
 
 log = logging.getLogger("nexefax.convert")
@@ -37,47 +37,31 @@ RUN_SECONDS: Final = 45.0  # for Ghostscript on one run; good pages of the corpu
 PAGE_SECONDS: Final = 60.0  # for poppler on one page
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Consecutive pages that are ready, with the engine that drew each; ``failed`` could not be drawn at all."""
-
-    strips: tuple[Strip, ...]
-    engines: tuple[str, ...]
-    failed: tuple[int, ...]
-
-
 Result = tuple[Strip, str]  # a page and its engine
 
 
-class PdfJob:
-    """One PDF on its way; ``notes`` grows sentences for its sender."""
+async def render_pdf(work: Work) -> list[str]:
+    """Draw all pages of a PDF and deliver them, run by run in their order; returns notes for the sender.
 
-    def __init__(
-        self,
-        pdf: Path,
-        room: Path,
-        *,
-        resolution: Resolution,
-        fit: Fit,
-        halftone: Halftone,
-        max_pages: int,
-        slots: Slots,
-    ) -> None:
-        self._pdf, self._room = pdf, room
-        self._resolution, self._fit, self._halftone, self._max_pages = resolution, fit, halftone, max_pages
-        self._turns = slots.document()
+    Raises DocumentError when the document or one of its pages can't be drawn; the runs before that page may
+    have been delivered.
+    """
+    return await _PdfJob(work).render()
+
+
+class _PdfJob:
+    """One PDF on its way."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._pdf, self._room, self._turns = work.source, work.room, work.turns
+        self._halftone, self._max_pages = work.settings.halftone, work.settings.max_pages
         self._count = 0
         self._flawed: set[int] = set()
-        self.notes: list[str] = []
 
-    async def render(self, deliver: Callable[[Run], Awaitable[None]]) -> None:
-        """Draw all pages and give them to ``deliver``, run by run in their order.
-
-        Raises DocumentError when the document or one of its pages can't be drawn; the runs before that page may
-        have been delivered.
-        """
+    async def render(self) -> list[str]:
         shapes = await self._survey()
-        pages = [place(shape, self._resolution, self._fit) for shape in shapes]
+        pages = [self._work.lay(shape) for shape in shapes]
         failed: list[int] = []
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -88,14 +72,13 @@ class PdfJob:
                 run = await task
                 failed += run.failed
                 if not failed:
-                    await deliver(run)
+                    await self._work.deliver(run)
         if failed:
             raise DocumentError(missing_sentence(failed, [shape.number for shape in shapes]))
-        if self._flawed:
-            named = numbers_in_words(sorted(self._flawed)).capitalize()
-            self.notes.append(
-                f"{named} of the document had errors in it: check how it looks before you rely on it."
-            )
+        if not self._flawed:
+            return []
+        named = numbers_in_words(sorted(self._flawed)).capitalize()
+        return [f"{named} of the document had errors in it: check how it looks before you rely on it."]
 
     async def _survey(self) -> list[PageShape]:
         """The shapes of all pages; raises DocumentError when there are none, or too many."""
@@ -114,10 +97,7 @@ class PdfJob:
             if len(shapes) < min(most, told.count) or not shapes:
                 shapes = await self._second_opinion(told, most, scratch)
         if len(shapes) > self._max_pages:
-            raise DocumentError(
-                f"The document has {max(self._count, len(shapes))} pages, but not more than {self._max_pages} may be "
-                "faxed at once. Send it in parts."
-            )
+            check_page_count(max(self._count, len(shapes)), self._max_pages)
         return shapes
 
     async def _second_opinion(self, told: poppler.Contents, most: int, scratch: Path) -> list[PageShape]:
@@ -125,7 +105,9 @@ class PdfJob:
         count, shapes = await ghostscript.shapes(self._pdf, most=most, scratch=scratch, seconds=ASK_SECONDS)
         if told.opening is Opening.READ and count > len(told.shapes):
             there = [shape.number for shape in told.shapes]
-            raise DocumentError(missing_sentence(sorted(set(range(1, told.count + 1)) - set(there)), there))
+            raise DocumentError(
+                missing_sentence(sorted(set(range(1, min(told.count, most) + 1)) - set(there)), there)
+            )
         self._count = count
         if told.opening is Opening.READ:
             return list(told.shapes)  # the document lies about its count
@@ -149,7 +131,7 @@ class PdfJob:
             units = {page.number: page.unit for page in drawn.values() if page.unit is not None}
             for number, unit in units.items():  # pages in other units than points: known only now
                 shape = replace(places[number].shape, unit=unit)
-                places[number] = place(shape, self._resolution, self._fit)
+                places[number] = self._work.lay(shape)
             if units:
                 drawn |= await self._by_ghostscript([places[number] for number in units], tones)
             for number, tone in tones.items():
@@ -187,12 +169,9 @@ class PdfJob:
         """Save the pages' files from the scratch directory, which goes."""
         kept = {}
         for page in drawn:
-            strip = None if page.strip is None else self._moved(page.strip, f"gs-{page.number}.tif")
+            strip = None if page.strip is None else self._work.keep(page.strip, f"gs-{page.number}.tif")
             kept[page.number] = replace(page, strip=strip)
         return kept
-
-    def _moved(self, strip: Strip, name: str) -> Strip:
-        return replace(strip, path=strip.path.rename(self._room / name))
 
     async def _settle(
         self, page: Placement, tone: Tone, drawn: Drawn, picture: Picture | None
@@ -210,7 +189,9 @@ class PdfJob:
             and (complaints or drawn.complaints)
         ):
             strip = None  # white because its contents can't be read, not because it is empty
-        if strip is not None and (drawn.strip is None or blank or not complaints):
+        if (
+            strip is not None
+        ):  # it is also what viewers are made of, where two readings of a damaged page differ
             if complaints:
                 self._flawed.add(page.number)
             return strip, "poppler"
@@ -223,7 +204,10 @@ class PdfJob:
     async def _by_poppler(self, page: Placement, tone: Tone) -> tuple[Strip | None, bool]:
         async with scratch_directory(self._room) as scratch:
             grey, complaints = await poppler.draw(self._pdf, page, scratch=scratch, seconds=PAGE_SECONDS)
-            return await self._from_grey(grey, page, tone, "poppler"), complaints
+            if grey is None:
+                return None, complaints
+            name = f"poppler-{page.number}.tif"
+            return await fax_page(self._work, grey, page, tone, name=name), complaints
 
     async def _spotted(self, page: Placement, tone: Tone) -> Drawn:
         """Have Ghostscript draw a page that is dithered in spots only, by way of a grey picture."""
@@ -231,18 +215,11 @@ class PdfJob:
             grey, complaints = await ghostscript.draw_in_grey(
                 self._pdf, page, scratch=scratch, seconds=RUN_SECONDS
             )
-            return Drawn(page.number, await self._from_grey(grey, page, tone, "gs"), complaints, None)
-
-    async def _from_grey(self, grey: Path | None, page: Placement, tone: Tone, engine: str) -> Strip | None:
-        if grey is None:
-            return None
-        async with scratch_directory(self._room) as scratch:
-            strip = await ghostscript.make_fax_page(
-                grey, page, tone, scratch=scratch, seconds=PAGE_SECONDS, whole=engine == "gs"
-            )
-            if strip is None:
-                return None
-            return await asyncio.to_thread(self._moved, strip, f"{engine}-{page.number}.tif")
+            if grey is None:
+                return Drawn(page.number, None, complaints, None)
+            name = f"spotted-{page.number}.tif"
+            strip = await fax_page(self._work, grey, page, tone, name=name, whole=True)
+            return Drawn(page.number, strip, complaints, None)
 
 
 def cut(pages: Sequence[Placement], jobs: int) -> list[Sequence[Placement]]:
@@ -253,13 +230,3 @@ def cut(pages: Sequence[Placement], jobs: int) -> list[Sequence[Placement]]:
     parts = max(-(-rest // LONGEST_RUN), min(jobs, rest // FIRST_RUN), 1)
     edges = [FIRST_RUN + rest * part // parts for part in range(parts + 1)]
     return [pages[:FIRST_RUN], *(pages[a:b] for a, b in pairwise(edges))]
-
-
-def missing_sentence(lost: Sequence[int], all_pages: Sequence[int]) -> str:
-    """Tell which pages can't be drawn, and which can."""
-    named = numbers_in_words(lost).capitalize()
-    saved = sorted(set(all_pages) - set(lost))
-    sentence = f"{named} of the document can't be read, so nothing was faxed."
-    if not saved:
-        return f"{sentence} Save the document again, or print it to a new PDF."
-    return f"{sentence} The rest ({numbers_in_words(saved)}) is good: print those to a new PDF, or repair the document."

@@ -15,10 +15,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from nexefax.errors import ChildFailed, ChildTimeout
+from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
 from nexefax.fax.convert.tone import Picture, read_pgm
-from nexefax.process import Finished, Limits, run
+from nexefax.process import Finished, Limits
 
 # Pixels on the long side of the first look: 48 to the inch of a Letter page. Coarser, a thin grey rule is lost;
 # finer, the look costs as much as the drawing.
@@ -89,10 +89,7 @@ async def _run(argv: Sequence[str], pdf: Path, scratch: Path, seconds: float) ->
     limits = Limits(
         seconds=seconds, cpu_seconds=int(seconds) + 1, memory=_MEMORY, file_size=_FILE, output=_OUTPUT
     )
-    try:
-        return await run(argv, scratch=scratch, readable=[pdf], limits=limits)
-    except (ChildTimeout, ChildFailed):
-        return None
+    return await attempt(argv, scratch=scratch, readable=[pdf], limits=limits)
 
 
 def _files(scratch: Path) -> dict[int, Path]:

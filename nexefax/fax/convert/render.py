@@ -14,27 +14,18 @@ from nexefax.durable import copy_file
 from nexefax.errors import ChildFailed, DocumentError
 from nexefax.fax.convert.document import Kind, recognise
 from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of, write_fax
-from nexefax.fax.convert.geometry import Fit
 from nexefax.fax.convert.linetime import USUAL_RATE, line_seconds, slow_page_notes
-from nexefax.fax.convert.pdf import PdfJob, Run
+from nexefax.fax.convert.office import render_office
+from nexefax.fax.convert.pdf import render_pdf
+from nexefax.fax.convert.photo import render_picture
+from nexefax.fax.convert.plaintext import render_text
 from nexefax.fax.convert.slots import Slots
-from nexefax.fax.convert.tiff import FAX_WIDTH, Resolution
-from nexefax.fax.convert.tone import Halftone
+from nexefax.fax.convert.tiff import FAX_WIDTH
+from nexefax.fax.convert.tiff_document import render_tiff
+from nexefax.fax.convert.work import RenderSettings, Run, Work
 from nexefax.process import scratch_directory
 
 log = logging.getLogger("nexefax.convert")
-
-
-@dataclass(frozen=True, slots=True)
-class RenderSettings:
-    """How documents become faxes: ``timeout`` in seconds for a whole document, ``page_minutes`` on the line."""
-
-    resolution: Resolution = Resolution.FINE
-    fit: Fit = "size"
-    halftone: Halftone = "auto"
-    max_pages: int = 500
-    page_minutes: float = 6
-    timeout: float = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +99,6 @@ async def _render(
     source = room / "document"
     await asyncio.to_thread(_take, document, source)
     kind = await asyncio.to_thread(recognise, source)
-    if kind is not Kind.PDF:
-        raise DocumentError("Only PDFs can be faxed.")
-    job = PdfJob(
-        source,
-        room,
-        resolution=settings.resolution,
-        fit=settings.fit,
-        halftone=settings.halftone,
-        max_pages=settings.max_pages,
-        slots=slots,
-    )
     strips: list[Strip] = []
     pages: list[RenderedPage] = []
 
@@ -131,10 +111,24 @@ async def _render(
             await asyncio.to_thread(write_fax, preview, run.strips)
             await on_run(preview, part)
 
-    await job.render(deliver)
+    notes = await _draw(kind, Work(source, room, settings, slots.document(), deliver))
     await asyncio.to_thread(_finish, strips, room / "fax.tif", destination)
     slow = slow_page_notes([page.seconds_at(USUAL_RATE) for page in pages], settings.page_minutes)
-    return Rendering(tuple(pages), "+".join(sorted({page.engine for page in pages})), (*job.notes, *slow))
+    return Rendering(tuple(pages), "+".join(sorted({page.engine for page in pages})), (*notes, *slow))
+
+
+async def _draw(kind: Kind, work: Work) -> list[str]:
+    match kind:
+        case Kind.PDF:
+            return await render_pdf(work)
+        case Kind.TIFF:
+            return await render_tiff(work)
+        case Kind.PNG | Kind.JPEG:
+            return await render_picture(work, kind.value.lower())
+        case Kind.TEXT:
+            return await render_text(work)
+        case Kind.OFFICE:
+            return await render_office(work)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

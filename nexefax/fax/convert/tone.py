@@ -82,7 +82,7 @@ _EVERY: Final = 3  # every third row is asked, for a third of the time (5 ms a p
 TILE: Final = 12  # pixels of a look: 6 mm, so that the photo of a passport has 40 of them
 TONED: Final = 0.3  # share of a tile's pixels that makes it an area
 MOSTLY: Final = 0.6  # share of a page that makes it a photo altogether
-ALL: Final = 0.999  # share of edges that a threshold must keep on a drawing; dithering would keep them all
+ALL: Final = 0.99  # share of edges that a threshold must keep on a drawing; dithering would keep them all
 CLEAN: Final = 250  # paper that is whiter than any scanner sees it
 READABLE: Final = 0.8  # share of strong edges without which a threshold would lose what is written
 
@@ -129,16 +129,18 @@ def _is_flat(data: bytes) -> bool:
 
 
 def _paper(data: bytes) -> int:
-    """The grey of the paper, 255 where no paper is to be seen: a photo to the edges, a dark slide."""
+    """The grey of scanned paper, 255 where there is none: no sheet, or one of a few exact greys, which are meant."""
     sample = Counter(data[::_EVERY])
     paper = max(range(192, 256), key=lambda value: (sample[value], value))
     sheet = sum(sample[value] for value in range(paper - 16, 256))
-    return paper if sheet >= 0.4 * sum(sample.values()) else 255
+    grain = sum(sample[value] > sheet // 100 for value in range(paper - 16, 256))
+    scanned = sheet >= 0.4 * sum(sample.values()) and grain > 4
+    return paper if scanned or paper >= CLEAN else 255
 
 
 @dataclass(frozen=True, slots=True)
 class _Edges:
-    """What becomes of the edges on a page at the best threshold."""
+    """What becomes of a page's edges at the best threshold; those of pure black on white are not counted."""
 
     threshold: int
     kept: float  # share of them, by contrast
@@ -151,7 +153,7 @@ class _Edges:
         for pair, number in _neighbours(picture).items():
             dark, light = sorted((pair >> 4, pair & 15))
             contrast = light - dark
-            if contrast >= 2:
+            if contrast >= 2 and (dark >= 2 or light < _STEPS - 2):  # black on white survives any threshold
                 edges += number * contrast
                 strong_edges += number * contrast * contrast
                 for step in range(dark + 1, light + 1):
@@ -163,7 +165,7 @@ class _Edges:
         )
         return cls(
             threshold=best * 256 // _STEPS,
-            kept=kept[best] / edges if edges else 0.0,
+            kept=kept[best] / edges if edges else 1.0,
             kept_strong=strong[best] / strong_edges if strong_edges else 1.0,
         )
 
