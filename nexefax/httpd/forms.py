@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nexefax.errors import HttpError
 from nexefax.httpd.files import remove_quietly
@@ -48,6 +49,33 @@ class Form:
         await run_to_end(remove_quietly, *(file.path for file in self.files))
 
 
+async def read_json(request: Request, *, max_bytes: int) -> Any:
+    """The value in the request's body, which must be JSON in UTF-8 (RFC 8259).
+
+    Raises:
+        HttpError: 400 for what is no JSON, 411 without a length, 413 for more than ``max_bytes``, 415 for
+            another kind of body; and as ``body``.
+    """
+    if _kind(request) != "application/json":
+        raise HttpError(415, "Send JSON: application/json.")
+    _expect_length(request)
+    body = await request.read(max_bytes)
+    try:
+        return json.loads(body.decode())
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise HttpError(400, "The body of the request is no JSON.") from error
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type").partition(";")[0].strip().lower()
+
+
+def _expect_length(request: Request) -> None:
+    """Who sends something must say how much, or send it in chunks (RFC 9110 section 15.5.12)."""
+    if not request.has_length:
+        raise HttpError(411, "The request must state its length.")
+
+
 async def read_form(request: Request, *, directory: Path, max_bytes: int) -> Form:
     """Read the form in the request's body.
 
@@ -56,15 +84,18 @@ async def read_form(request: Request, *, directory: Path, max_bytes: int) -> For
         max_bytes: the most that the whole body may have.
 
     Raises:
-        HttpError: 400 for what is no form, 413 for too much, 415 for another kind of body; and as ``body``.
+        HttpError: 400 for what is no form, 411 without a length, 413 for too much, 415 for
+            another kind of body; and as ``body``.
         OSError: a file can't be written; none is left behind.
     """
-    kind, _, _ = request.headers.get("content-type").partition(";")
-    kind = kind.strip().lower()
+    kind = _kind(request)
     if kind == "multipart/form-data":
+        _expect_length(request)
         request.expect_at_most(max_bytes)
         return await _read_multipart(request, directory, max_bytes)
     if kind == "application/x-www-form-urlencoded" or (not kind and request.length == 0):
+        if kind:
+            _expect_length(request)
         body = await request.read(min(max_bytes, MOST_FIELD_BYTES * 2))
         return _urlencoded(body)
     raise HttpError(415, "Send a form: multipart/form-data or application/x-www-form-urlencoded.")

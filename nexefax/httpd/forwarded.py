@@ -52,7 +52,7 @@ class Peer:
     __slots__ = ("_proxies", "_trusted", "address")
 
     def __init__(self, address: str, proxies: Iterable[Network] = ()) -> None:
-        self.address = address or "unix"
+        self.address = str(_address(address) or address) or "unix"
         self._proxies = frozenset(proxies)
         self._trusted = not address or _trusted(address, self._proxies)
 

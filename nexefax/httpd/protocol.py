@@ -18,11 +18,10 @@ from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserU
 from nexefax.errors import HttpError
 from nexefax.httpd.headers import Headers
 from nexefax.httpd.limits import HttpLimits
-from nexefax.httpd.target import Target, parse_target, valid_authority
+from nexefax.httpd.request_line import METHOD, read_request_line
+from nexefax.httpd.target import Target, valid_authority
 
 _END_OF_HEAD = b"\r\n\r\n"
-_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 # RFC 9110 section 7.8: a server may ignore Upgrade. llhttp can't: it stops and loses the body, which every
 # Java client meets, since it offers h2c with each request. So the parser must not see the field.
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
@@ -49,44 +48,6 @@ class RequestHead(NamedTuple):
     length: int | None
     expects_continue: bool
     keep_alive: bool
-
-
-class RequestLine(NamedTuple):
-    """The first line of a request; ``minor`` is the x of HTTP/1.x."""
-
-    method: str
-    target: Target
-    minor: int
-
-
-@lru_cache(maxsize=256)  # pages ask for the same few addresses again and again; 256 x 8 KiB at the very most
-def read_request_line(line: bytes) -> RequestLine:
-    """Read the first line of a request.
-
-    Raises:
-        HttpError: 400, 501 or 505, with ``close``.
-    """
-    try:
-        method, raw_target, version = line.split(b" ")
-    except ValueError:
-        raise _refused(400, "The first line of the request is broken.") from None
-    if not _METHOD.fullmatch(method) or not raw_target.isascii():
-        raise _refused(400, "The first line of the request is broken.")
-    if version == b"HTTP/1.1":
-        minor = 1
-    elif version == b"HTTP/1.0":
-        minor = 0
-    elif _VERSION.fullmatch(version):
-        raise _refused(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
-    else:
-        raise _refused(400, "The first line of the request is broken.")
-    if method == b"CONNECT":
-        raise _refused(501, "This server is no proxy.")
-    try:
-        target = parse_target(method.decode(), raw_target.decode())
-    except HttpError as error:
-        raise _refused(error.status, error.detail) from None
-    return RequestLine(method.decode(), target, minor)
 
 
 class RequestParser:
@@ -163,7 +124,7 @@ class RequestParser:
             and buffer.find(b"\r\n", 0, self._limits.request_line + 2) < 0
         ):
             raise self._too_large()
-        if start == 0 and not _METHOD.match(buffer, 0, 1) and buffer != b"\r":
+        if start == 0 and not METHOD.match(buffer, 0, 1) and buffer != b"\r":
             # A TLS handshake on the plain port, for one.
             raise _refused(400, "This is not an HTTP request.")
         if buffer.count(b"\n", start) != buffer.count(b"\r\n", max(0, start - 1)):
