@@ -55,6 +55,7 @@ PACKAGES = {
     "tiff2pdf": "libtiff-tools",
     "tiffinfo": "libtiff-tools",
     "tiffcp": "libtiff-tools",
+    "tiff2rgba": "libtiff-tools",
     "convert": "imagemagick",
     "convert-im6.q16": "imagemagick",
     "identify": "imagemagick",

@@ -6,6 +6,7 @@ the tests hold both against libtiff.
 
 from __future__ import annotations
 
+import functools
 import random
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,15 +57,22 @@ def lines_of(image: Image.Image) -> list[list[int]]:
     """The changing pixels of each row, white first, not closed."""
     width, length = image.size
     pixels = image.convert("L").tobytes()
-    lines = []
-    for row in range(length):
-        line, colour = [], 255
-        for column in range(width):
-            if pixels[row * width + column] != colour:
-                colour = 255 - colour
-                line.append(column)
-        lines.append(line)
-    return lines
+    return [changes(pixels[row * width : row * width + width]) for row in range(length)]
+
+
+@functools.lru_cache(4096)
+def _changes(row: bytes) -> tuple[int, ...]:
+    line, colour = [], 255
+    for column, pixel in enumerate(row):
+        if pixel != colour:
+            colour = pixel
+            line.append(column)
+    return tuple(line)
+
+
+def changes(row: bytes) -> list[int]:
+    """The changing pixels of one row of bytes."""
+    return list(_changes(row))
 
 
 def one_dimensional(line: Sequence[int], width: int) -> str:
@@ -146,7 +154,13 @@ T6_END = EOL + EOL
 
 def t6(image: Image.Image) -> bytes:
     """A whole page of T.6."""
-    return packed("".join(t6_bits(lines_of(image), image.width)) + T6_END)
+    return _t6(image.convert("L").tobytes(), image.width)
+
+
+@functools.lru_cache(64)
+def _t6(pixels: bytes, width: int) -> bytes:
+    lines = [changes(pixels[start : start + width]) for start in range(0, len(pixels), width)]
+    return packed("".join(t6_bits(lines, width)) + T6_END)
 
 
 def t4(image: Image.Image, *, every: int = 1) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import zlib
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image, ImageChops
 
 from nexefax.fax.convert.pdf_file import MAX_TEXT, PdfInfo, PdfPage, tidy, write_pdf
 from tests.convert.fax_pages import drawing, t6
+from tests.convert.pdf_pages import tool
 
 INFO = PdfInfo("Fax", datetime(2026, 11, 22, 20, 9, tzinfo=UTC))
 # TIFF's Orientation as what is to be done to the stored rows to show them upright
@@ -37,18 +37,12 @@ def made(tmp_path: Path, *pages: PdfPage, info: PdfInfo = INFO) -> Path:
     return path
 
 
-def tool(*command: str | Path) -> str:
-    done = subprocess.run([*map(str, command)], capture_output=True, check=True, text=True)
-    assert done.stderr == ""
-    return done.stdout
-
-
 def shown(pdf: Path, tmp_path: Path) -> Image.Image:
     """A page of 72 dots per inch: drawn eight times as large, since poppler blurs edges, the middles taken."""
     tool("pdftoppm", "-r", "576", "-png", "-singlefile", pdf, tmp_path / "page")
-    large = Image.open(tmp_path / "page.png")
-    size = (large.width // 8, large.height // 8)
-    return large.transform(size, Image.Transform.AFFINE, (8, 0, 0, 0, 8, 0), Image.Resampling.NEAREST)
+    with Image.open(tmp_path / "page.png") as large:
+        size = (large.width // 8, large.height // 8)
+        return large.transform(size, Image.Transform.AFFINE, (8, 0, 0, 0, 8, 0), Image.Resampling.NEAREST)
 
 
 @pytest.mark.parametrize("orientation", TURNS)

@@ -376,3 +376,10 @@ def test_bits_past_the_end_are_zeros() -> None:
     assert bits.skip_zeros(0) == 11
     assert bits.skip_zeros(12) == 16
     assert Bits(b"").next_eol(0) == -1
+
+
+def test_runs_of_ones_are_found_one_by_one() -> None:
+    bits = Bits(b"\xff\x7f\xef\xff")
+    assert list(bits.runs_of_ones(0, 8)) == [0, 9, 20]
+    assert list(bits.runs_of_ones(2, 7)) == [9, 20]
+    assert list(Bits(b"\xf0").runs_of_ones(0, 4)) == [0]

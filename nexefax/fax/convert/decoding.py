@@ -1,8 +1,8 @@
 """The pixels of received pages, by libtiff's tools in the cage, and by our own reader where libtiff complains.
 
-libtiff's `tiffcp` decodes every page and writes it as one strip of T.6: what it reads without a word is sound. For
-what spandsp wrote here even that is not needed. Pages go in runs, side by side, so that a long fax uses all cores and
-one bad page costs its own run only.
+What libtiff decodes without a word is sound: `tiffinfo -D` reads what is one strip of T.6 already, `tiffcp` makes
+that of the rest. For what spandsp wrote here even that is not needed. Pages go in runs, side by side, so that a long
+fax uses all cores and one bad page costs its own run only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from nexefax.fax.convert import salvage
 from nexefax.fax.convert.fresh_tiff import (
     CCITT,
     FreshPage,
-    Strip,
     fresh_pages,
     plain_page,
     rows_per_strip,
@@ -30,10 +29,13 @@ from nexefax.fax.convert.fresh_tiff import (
 from nexefax.fax.convert.pictures import (
     Decoded,
     Picture,
+    Route,
     can_be,
     collect,
     is_fax,
+    route,
     shares_of_black,
+    single_strip,
     written_by_spandsp,
 )
 from nexefax.fax.convert.tiff import TiffPage
@@ -53,7 +55,7 @@ async def decode(tiff: Path, pages: Sequence[TiffPage], *, scratch: Path, deadli
 
     What can't be decoded in time is left out, page by page. Raises ChildMissing and OSError.
     """
-    sound = await asyncio.to_thread(lambda: {page.number for page in pages if written_by_spandsp(page, tiff)})
+    sound = await asyncio.to_thread(_sound, tiff, pages)
     decoder = _Decoder(tiff, scratch, deadline)
     rest = [page for page in pages if page.number not in sound]
     try:
@@ -67,10 +69,13 @@ async def decode(tiff: Path, pages: Sequence[TiffPage], *, scratch: Path, deadli
     found = {result.page.number: result for task in tasks for result in task.result()}
     for page in pages:
         if page.number in sound:
-            strips = (Strip(tiff, page.strip_offsets[0], page.strip_counts[0]),)
-            flipped = page.fill_order == 2
-            found[page.number] = Decoded(page, Picture(strips, page.width, page.length, flipped=flipped))
+            found[page.number] = Decoded(page, sound[page.number])
     return [found[page.number] for page in pages]
+
+
+def _sound(tiff: Path, pages: Sequence[TiffPage]) -> dict[int, Picture]:
+    """The pages that need no second look; blocking."""
+    return {page.number: single_strip(page, tiff) for page in pages if written_by_spandsp(page, tiff)}
 
 
 def _runs(pages: Sequence[TiffPage]) -> Iterator[list[TiffPage]]:
@@ -79,7 +84,7 @@ def _runs(pages: Sequence[TiffPage]) -> Iterator[list[TiffPage]]:
     most = min(RUN_PAGES, max(4, -(-len(pages) // cores)))
     part: list[TiffPage] = []
     for page in pages:
-        if part and (len(part) == most or is_fax(page) != is_fax(part[0])):
+        if part and (len(part) == most or route(page) is not route(part[0])):
             yield part
             part = []
         part.append(page)
@@ -103,7 +108,8 @@ class _Decoder:
 
     async def _run(self, pages: Sequence[TiffPage], folder: Path) -> list[Decoded]:
         possible = [page for page in pages if can_be(page)]
-        pictures, clean = await self._by_libtiff(possible, folder)
+        way = route(pages[0])
+        pictures, clean = await self._by_libtiff(possible, folder, way)
         if clean:
             found = await self._measured(possible, pictures, folder)
         else:
@@ -120,20 +126,25 @@ class _Decoder:
         """One page by libtiff, with what it makes of damage."""
         place = folder / str(page.number)
         await asyncio.to_thread(place.mkdir, 0o700)
-        pictures, clean = await self._by_libtiff([page], place)
-        return Decoded(page, pictures.get(page.number), suspect=not clean)
+        way = Route.FAX if is_fax(page) else Route.COLOUR
+        pictures, clean = await self._by_libtiff([page], place, way)
+        picture = pictures.get(page.number)
+        if picture and not clean and await asyncio.to_thread(picture.is_uniform):
+            picture = None  # it could not be decoded at all
+        return Decoded(page, picture, suspect=not clean)
 
-    async def _by_libtiff(self, pages: Sequence[TiffPage], folder: Path) -> tuple[dict[int, Picture], bool]:
+    async def _by_libtiff(
+        self, pages: Sequence[TiffPage], folder: Path, way: Route
+    ) -> tuple[dict[int, Picture], bool]:
         """The pictures of pages of one kind, and whether libtiff had nothing to say about them."""
         if not pages:
             return {}, True
         source, result = folder / "pages.tif", folder / "decoded.tif"
-        fax = is_fax(pages[0])
         try:
             order, fresh = await asyncio.to_thread(fresh_pages, self._tiff, pages)
             await asyncio.to_thread(write_fresh, source, order, fresh)
-            finished = await self._libtiff(_tool(source, result, fax=fax), folder)
-            found = await asyncio.to_thread(collect, result, pages, fax=fax)
+            finished = await self._libtiff(_tool(way, source, result), folder)
+            found = await asyncio.to_thread(self._pictures, way, result, pages)
         except (TiffError, ChildFailed, ChildTimeout) as error:
             log.info("%s: pages %d to %d: %s", self._tiff.name, pages[0].number, pages[-1].number, error)
             return {}, False
@@ -142,6 +153,12 @@ class _Decoder:
             said = finished.stderr.decode(errors="replace")[:500]
             log.info("%s: pages %d to %d: %s", self._tiff.name, pages[0].number, pages[-1].number, said)
         return found, clean
+
+    def _pictures(self, way: Route, result: Path, pages: Sequence[TiffPage]) -> dict[int, Picture]:
+        """Where the pixels lie after libtiff's work; blocking."""
+        if way is Route.READ:
+            return {page.number: single_strip(page, self._tiff) for page in pages}
+        return collect(result, pages, fax=way is Route.FAX)
 
     async def _by_ourselves(self, pages: Sequence[TiffPage], folder: Path) -> list[Decoded]:
         """Read CCITT pages line by line, keep what can be read, and have libtiff write it as T.6."""
@@ -187,7 +204,7 @@ class _Decoder:
             return {}
         source, result = folder / "plain.tif", folder / "encoded.tif"
         await asyncio.to_thread(write_fresh, source, "<", plain)
-        await self._libtiff(_tool(source, result, fax=True), folder)
+        await self._libtiff(_tool(Route.FAX, source, result), folder)
         return await asyncio.to_thread(collect, result, pages, fax=True, lengths_may_differ=True)
 
     async def _measured(
@@ -225,9 +242,11 @@ class _Decoder:
         )
 
 
-def _tool(source: Path, result: Path, *, fax: bool) -> list[str]:
-    """The command that decodes: to T.6 in one strip, or to bytes of red, green and blue."""
-    if fax:
+def _tool(way: Route, source: Path, result: Path) -> list[str]:
+    """The command that decodes, and writes one strip of T.6 a page, or bytes of red, green and blue."""
+    if way is Route.READ:
+        return ["tiffinfo", "-D", str(source)]
+    if way is Route.FAX:
         options = ["-i", "-s", "-r", _WHOLE_PAGE, "-f", "msb2lsb", "-c", "g4"]
         return ["tiffcp", *options, str(source), str(result)]
     return ["tiff2rgba", "-c", "none", "-n", str(source), str(result)]

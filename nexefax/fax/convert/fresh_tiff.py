@@ -21,7 +21,8 @@ from nexefax.fax.convert.tiff_tags import ASCII, KINDS, Directory, Layout, Sourc
 MAX_COPY: Final = 512 << 20  # bytes of image data for one tool: a fax has 3 MB in 100 pages
 
 # What decoding may need beside the tags of a fax: planes, predictor, colours, tiles, samples, JPEG, YCbCr.
-_DECODING: Final = (284, 317, 320, 322, 323, 332, 338, 339, 347, 529, 530, 531, 532)
+_TILES: Final = (322, 323)
+_DECODING: Final = (284, 317, 320, *_TILES, 332, 338, 339, 347, 529, 530, 531, 532)
 _MAX_VALUE: Final = 1 << 20  # bytes of one of them; a palette of 16 bits takes 400 KB
 
 CCITT: Final = frozenset(
@@ -95,9 +96,9 @@ def _fresh(source: Source, layout: Layout, path: Path, page: TiffPage) -> FreshP
         }
     except struct.error as error:
         raise TiffError(f"Page {page.number} of the TIFF has numbers that no page can have.") from error
-    if not fax:
+    if page.tiled or not fax:
         directory = Directory.at(source, layout, page.offset)
-        for tag in _DECODING:
+        for tag in _TILES if fax else _DECODING:
             value = directory.raw(tag, _MAX_VALUE) if directory else None
             if value is not None and value[0] != ASCII and value[0] < 16:  # classic TIFF has no 64-bit types
                 tags[tag] = value

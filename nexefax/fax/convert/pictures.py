@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,14 @@ class Picture:
             return zlib.compress(data[0::3]), 1
         return zlib.compress(data), 3
 
+    def is_uniform(self) -> bool:
+        """Whether all pixels are alike, as of a page of which libtiff decoded nothing; blocking."""
+        data = b"".join(_read(strip) for strip in self.strips)
+        if self.samples:
+            return not data.strip(data[:1])
+        # T.6 writes a line like the one above as a single one; the first and the end take less than 24 bytes
+        return len(data) <= self.length // 8 + 24 and not data[16 : self.length // 8 - 8].strip(b"\xff")
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -75,9 +84,43 @@ class Decoded:
         return not read.damaged and not read.relabelled and read.lines == self.page.length
 
 
+class Route(Enum):
+    """How libtiff is asked for a page: only to read it, to write it as T.6, or as red, green and blue."""
+
+    READ = "read"
+    FAX = "fax"
+    COLOUR = "colour"
+
+
+def route(page: TiffPage) -> Route:
+    """What is needed of libtiff for a page."""
+    if is_single_strip(page):
+        return Route.READ
+    return Route.FAX if is_fax(page) else Route.COLOUR
+
+
 def is_fax(page: TiffPage) -> bool:
     """Whether a page has black and white only; CCITT data has, whatever the other tags say."""
     return page.compression in CCITT or (page.bilevel and page.photometric in (0, 1, None))
+
+
+def is_single_strip(page: TiffPage) -> bool:
+    """Whether a page is one strip of T.6, black on white: its data can go into a PDF as it is, once it is sound."""
+    return (
+        page.compression == Compression.T6
+        and page.photometric in (0, None)
+        and not page.tiled
+        and len(page.strip_offsets) == len(page.strip_counts) == 1
+        and rows_per_strip(page) == page.length
+        and 0 < page.width <= MAX_WIDTH
+        and 0 < page.length <= MAX_LINES
+    )
+
+
+def single_strip(page: TiffPage, path: Path) -> Picture:
+    """The picture of such a page."""
+    strips = strips_of(page, path, path.stat().st_size)
+    return Picture(strips, page.width, page.length, flipped=page.fill_order == 2)
 
 
 def written_by_spandsp(page: TiffPage, path: Path) -> bool:
@@ -87,17 +130,7 @@ def written_by_spandsp(page: TiffPage, path: Path) -> bool:
     data is sound unless the machine went down meanwhile: then its end or blocks of it are missing or zeros.
     Decoding it would tell no more, and take most of the time of a conversion.
     """
-    if (
-        not page.software.startswith(b"Spandsp ")
-        or page.compression != Compression.T6
-        or not page.bilevel
-        or page.photometric != 0
-        or page.tiled
-        or len(page.strip_offsets) != 1
-        or rows_per_strip(page) < page.length
-        or not 0 < page.width <= MAX_WIDTH
-        or not 0 < page.length <= MAX_LINES
-    ):
+    if not page.software.startswith(b"Spandsp ") or not is_single_strip(page):
         return False
     (strip,) = strips_of(page, path, path.stat().st_size)
     data = _read(strip).rstrip(b"\0")

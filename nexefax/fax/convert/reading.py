@@ -121,13 +121,15 @@ def read_t6(data: bytes, width: int, limit: int) -> Reading:
         else:
             reading.complete = False
             errors += 1
-            reading.damaged.add(len(reading.lines))
-            reading.lines.append(patched(changes, reached, above))
-            found = _resume(bits, after, width, reading.lines[-1]) if errors <= _GIVEN_UP else None
+            guess = patched(changes, reached, above)
+            found = _resume(bits, after, width, guess) if errors <= _GIVEN_UP else None
+            if changes or found:
+                reading.damaged.add(len(reading.lines))
+                reading.lines.append(guess)
             if found is None:
                 return reading
             position, above = found
-            doubtful = above is reading.lines[-1]  # told against what was only guessed
+            doubtful = above is guess
             continue
         if doubtful:
             reading.damaged.add(len(reading.lines))

@@ -105,19 +105,17 @@ def _write(path: Path, pages: Sequence[Decoded], info: PdfInfo) -> None:
 
 def _pdf_pages(pages: Sequence[Decoded]) -> Iterator[PdfPage]:
     """Load one page after the other, so that a long fax is never in memory as a whole."""
-    for page in pages:
-        if page.picture is None:
-            continue
-        data, samples = page.picture.load()
+    for page, picture in ((page, page.picture) for page in pages if page.picture):
+        data, samples = picture.load()
         size = paper(page.page)
         yield PdfPage(
-            page.picture.width,
-            page.picture.length,
+            picture.width,
+            picture.length,
             size.across,
             size.down,
             data,
             samples=samples,
-            min_is_black=page.picture.min_is_black,
+            min_is_black=picture.min_is_black,
             orientation=page.page.orientation,
         )
 

@@ -63,8 +63,8 @@ def coding_of(page: TiffPage) -> Coding:
 
 
 def job_for(page: TiffPage, strips: Sequence[Strip], rows: int) -> dict[str, Any] | None:
-    """The order to read one page, ``rows`` lines in each strip; None when it is larger than any fax."""
-    if not 0 < page.width <= MAX_WIDTH or page.length > MAX_LINES:
+    """The order to read one page, ``rows`` lines in each strip; None when it is larger than any fax, or tiled."""
+    if page.tiled or not 0 < page.width <= MAX_WIDTH or page.length > MAX_LINES:
         return None
     length = page.length or MAX_LINES
     return {

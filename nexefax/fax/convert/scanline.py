@@ -138,9 +138,7 @@ def two_dimensional(
             target = reference[above] + mode
             if target <= reached or target > width:
                 break
-            if changes and changes[-1] == target:
-                changes.pop()
-            elif target < width:
+            if target < width:
                 changes.append(target)
             reached = target
             colour ^= 1
