@@ -71,12 +71,14 @@ def read_pgm(data: bytes) -> Picture | None:
 
 _INK: Final = bytes(range(250))  # anything that is not the white of paper
 _GREYS: Final = bytes(range(24, 232))  # what is neither black nor white to the eye
+_DARK: Final = bytes(value < 160 for value in range(256))
 _NOT_GREYS: Final = bytes(value for value in range(256) if value not in _GREYS)
 _NO_GREYS: Final = 10_000  # a page with fewer grey pixels than one in so many is black and white
 
 _STEPS: Final = 16  # of grey that are told apart; a step is 16 of 256
 _HIGH_STEP: Final = bytes(value & 0xF0 for value in range(256))
 _LOW_STEP: Final = bytes(value >> 4 for value in range(256))
+_NOT_MIDDLE: Final = bytes([0, 1, 2, 14, 15])  # steps that are as good as black or white
 _EVERY: Final = 3  # every third row is asked, for a third of the time (5 ms a page)
 
 TILE: Final = 12  # pixels of a look: 6 mm, so that the photo of a passport has 40 of them
@@ -92,6 +94,14 @@ def has_ink(picture: Picture) -> bool:
     return len(picture.data.translate(None, _INK)) < len(picture.data)
 
 
+def complexity(picture: Picture) -> int:
+    """How many edges there are between dark and light pixels: what T.6 data grows with."""
+    dark = int.from_bytes(picture.data.translate(_DARK), "little")
+    size = len(picture.data)
+    beside, below = dark ^ (dark >> 8), dark ^ (dark >> 8 * picture.width)
+    return beside.to_bytes(size, "little").count(1) + below.to_bytes(size, "little").count(1)
+
+
 def choose_tone(picture: Picture | None, halftone: Halftone) -> Tone:
     """How a page is made black and white, by what a look at it showed (None when it could not be looked at)."""
     if picture is None:
@@ -104,16 +114,18 @@ def choose_tone(picture: Picture | None, halftone: Halftone) -> Tone:
         return Tone(photo=True, white=white)
     if halftone == "text":
         return Tone(threshold=_Edges.of(picture, paper).threshold)
-    if _is_flat(picture.data):
-        edges = _Edges.of(picture, paper)
-        return Tone(threshold=edges.threshold) if edges.kept >= ALL else Tone(photo=True, white=white)
     areas = tone_areas(picture, paper)
+    flat = _is_flat(picture.data)
+    if flat:
+        edges = _Edges.of(picture, paper)
+        if edges.kept >= ALL and not areas.blend(edges.threshold):
+            return Tone(threshold=edges.threshold)  # every edge that is there will be seen
     # Where the rest is pure black, dithering leaves it alone; scanned writing and grey writing are cut sharp.
     if areas.share <= MOSTLY and (not areas.share or _has_greys(areas.rest)):
         edges = _Edges.of(Picture(picture.width, picture.height, areas.rest), paper)
         # On clean paper (nothing scanned) greys are meant, and two ways on one page would show at the seams.
-        clean = paper >= CLEAN and areas.share > 0
-        if edges.kept_strong >= (ALL if clean else READABLE):
+        meant = flat or (paper >= CLEAN and areas.share > 0)
+        if edges.kept >= ALL if meant else edges.kept_strong >= READABLE:
             return Tone(threshold=edges.threshold, white=white, spots=areas.spots)
     return Tone(photo=True, white=white)
 
@@ -192,6 +204,12 @@ class Areas:
     share: float  # of the page
     spots: tuple[Spot, ...]
     rest: bytes  # the picture with those areas as white as paper
+    steps: tuple[int, ...]  # of grey that make up a tenth of the areas or more
+
+    def blend(self, threshold: int) -> bool:
+        """Whether two different greys would become one: the areas of a chart, told apart by nothing else."""
+        dark = sum(step < threshold * _STEPS // 256 for step in self.steps)
+        return dark > 1 or len(self.steps) - dark > 1
 
 
 def tone_areas(picture: Picture, paper: int) -> Areas:
@@ -236,7 +254,9 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
             spots.append((left / width, top / height, right / width, bottom / height))
             for line in range(top, bottom):
                 rest[line * width + left : line * width + right] = bytes([paper]) * (right - left)
-    return Areas(len(grown) / (across * down), tuple(spots), bytes(rest))
+    inside = picture.data.translate(_LOW_STEP).translate(None, _NOT_MIDDLE) if grown else b""
+    steps = tuple(step for step, number in Counter(inside).items() if number * 10 >= len(inside))
+    return Areas(len(grown) / (across * down), tuple(spots), bytes(rest), steps)
 
 
 def _stretches(columns: list[int]) -> list[tuple[int, int]]:
