@@ -15,9 +15,10 @@ _POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        # blob: is the preview of the document that was chosen, made by the browser from the file itself
+        "img-src 'self' blob:",
         "connect-src 'self'",
-        "frame-src blob:",  # the preview of the document that was chosen, which never leaves the browser for it
+        "frame-src blob:",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",

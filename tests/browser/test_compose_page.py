@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +177,9 @@ async def test_numbers_are_shown_as_people_write_them(page: Page, number: str, w
     assert shown == written
 
 
-async def test_what_is_no_pdf_is_refused_at_once(compose: Page, tmp_path: Path) -> None:
+async def test_what_cannot_be_faxed_is_refused_at_once(compose: Page, tmp_path: Path) -> None:
     files = {
-        "notes.pdf": (b"only text", "“notes.pdf” is not a PDF."),
+        "sound.pdf": (b"ID3\x04\0\0\0", "“sound.pdf” is nothing that can be faxed."),
         "empty.pdf": (b"", "“empty.pdf” is empty."),
         "large.pdf": (b"%PDF-" + b"x" * (1 << 20), "“large.pdf” has 1 MB; at most 1 MB can be sent."),
     }
@@ -188,10 +190,41 @@ async def test_what_is_no_pdf_is_refused_at_once(compose: Page, tmp_path: Path) 
         await expect(compose.locator("#chosen")).to_be_hidden()
 
 
-async def test_a_pdf_with_something_before_its_header_is_one(compose: Page, tmp_path: Path) -> None:
-    (tmp_path / "mail.pdf").write_bytes(b"\xef\xbb\xbf\r\n%PDF-1.4 and so on")
-    await compose.locator("#fax_file").set_input_files(tmp_path / "mail.pdf")
-    await expect(compose.locator("#chosen-name")).to_have_text("mail.pdf")
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABc3UBGAAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown", "type"),
+    [
+        ("mail.pdf", b"\xef\xbb\xbf\r\n%PDF-1.4 and so on", "iframe", "application/pdf"),
+        ("dot.png", PNG, "img", "image/png"),
+        ("photo.jpg", b"\xff\xd8\xff\xe0 broken", "p", "image/jpeg"),
+        ("scan.tif", b"II*\0\x08\0\0\0", "p", None),
+        ("notes.txt", "Grüße".encode(), "iframe", "text/plain"),
+        ("page.html", b"<script>parent.location = '/logout'</script>", "iframe", "text/plain"),
+        ("letter.docx", b"PK\x03\x04\x14\0", "p", None),
+    ],
+)
+async def test_other_documents_are_shown_as_far_as_the_browser_can(
+    compose: Page, tmp_path: Path, name: str, content: bytes, shown: str, type: str | None
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    await compose.locator("#fax_file").set_input_files(tmp_path / name)
+    await expect(compose.locator("#chosen-name")).to_have_text(name)
+    await expect(compose.locator(f"#preview > {shown}")).to_be_visible()
+    opened = compose.get_by_role("link", name="Open")
+    if type is None:
+        await expect(opened).to_be_hidden()
+        return
+    await expect(opened).to_be_visible()
+    async with compose.expect_popup() as opening:
+        await opened.click()
+    popup = await opening.value
+    await popup.wait_for_load_state()
+    assert await popup.evaluate("document.contentType") == type
+    await popup.close()
 
 
 async def test_a_document_is_replaced_and_removed(compose: Page, pdf: Path, tmp_path: Path) -> None:
@@ -280,6 +313,7 @@ async def test_an_expired_session_is_renewed_in_place(compose: Page, pdf: Path, 
     await expect(compose.locator("#problem")).to_have_text(TEXT["expiredStay"])
     await expect_untouched(compose, pdf)
     await send(compose)
+    await expect(dialog.get_by_label("Password (bob.smith, ACME)")).to_be_focused()
     await compose.keyboard.type(PASSWORD)
     await compose.keyboard.press("Enter")
     await expect(compose.get_by_role("heading", name="Queued as fax #12")).to_be_visible()
@@ -288,7 +322,6 @@ async def test_an_expired_session_is_renewed_in_place(compose: Page, pdf: Path, 
 
 async def test_a_session_that_ends_during_the_upload_is_renewed_as_well(compose: Page, pdf: Path) -> None:
     await fill(compose, pdf)
-
     await compose.evaluate("fetch('/logout')")
     still = {"result": "ok", "data": {}}
     await compose.route("**/api/status", lambda route: route.fulfill(json=still), times=1)
@@ -348,8 +381,8 @@ async def test_an_upload_shows_its_progress_and_can_be_stopped(
     await line.send("Network.enable")
     await line.send("Network.emulateNetworkConditions", slow)
     await send(compose)
-    await expect(compose.locator("#transfer-say")).to_contain_text("Uploading, ")
-    await compose.wait_for_function("document.getElementById('transfer-bar').value > 0")
+    await expect(compose.locator("#transfer-say")).to_have_text(re.compile("Uploading, [1-9]"))
+    assert await compose.locator("#transfer-bar").evaluate("(bar) => bar.value > 0")
     await compose.get_by_role("button", name="Cancel").click()
     await expect(compose.get_by_role("status")).to_have_text(TEXT["cancelled"])
     await expect(compose.get_by_role("button", name="Send fax")).to_be_focused()

@@ -107,9 +107,9 @@ async def test_head_is_get_without_a_body(client: Client) -> None:
 
 
 HARD = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
-    " 'self'; frame-src blob:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for"
-    " 'script'; trusted-types 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
+    " connect-src 'self'; frame-src blob:; form-action 'self'; frame-ancestors 'none'; base-uri 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

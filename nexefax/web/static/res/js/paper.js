@@ -1,9 +1,7 @@
 /** @file The document: choosing, dropping, checking and showing it. */
 import { complain, element } from "./elements.js";
+import { previewType } from "./kind.js";
 import { say, size } from "./say.js";
-
-/** A PDF may begin with other bytes, but within the first 1024 it says so (ISO 32000-1, annex H). */
-const HEADER_WITHIN = 1024;
 
 const input = element("fax_file", HTMLInputElement);
 const drop = element("drop", HTMLElement);
@@ -29,11 +27,11 @@ export function listen(mostBytes, changed) {
   const take = async (files) => {
     const [file, more] = files ?? [];
     if (!file) return;
-    const problem = more ? say("documentSeveral") : await judge(file, mostBytes);
+    const { problem, type } = more ? { problem: say("documentSeveral"), type: "" } : await judge(file, mostBytes);
     input.value = ""; // the same file may be chosen again; this empties `files` too
     complain("fax_file", problem);
     if (problem) return;
-    show(file);
+    show(file, type);
     changed();
   };
   input.addEventListener("change", () => take(input.files));
@@ -60,56 +58,83 @@ export function clear() {
 /**
  * @param {File} file
  * @param {number} mostBytes
- * @returns {Promise<string>} why it can't be faxed, "" when it can
+ * @returns {Promise<{problem: string, type: string}>} why it can't be faxed, "" when it can; its type for the preview
  */
 async function judge(file, mostBytes) {
   const { name } = file;
-  if (file.size > mostBytes) return say("documentLarge", { name, size: size(file.size), most: size(mostBytes) });
-  if (!file.size) return say("documentEmpty", { name });
+  if (file.size > mostBytes) {
+    return { problem: say("documentLarge", { name, size: size(file.size), most: size(mostBytes) }), type: "" };
+  }
+  if (!file.size) return { problem: say("documentEmpty", { name }), type: "" };
   try {
-    const start = new TextDecoder("latin1").decode(await file.slice(0, HEADER_WITHIN).arrayBuffer());
-    return start.includes("%PDF-") ? "" : say("documentKind", { name });
+    const type = await previewType(file);
+    return { problem: type === null ? say("documentKind", { name }) : "", type: type ?? "" };
   } catch {
-    return say("documentGone", { name });
+    return { problem: say("documentGone", { name }), type: "" };
   }
 }
 
-/** @param {File} file */
-function show(file) {
+/**
+ * @param {File} file
+ * @param {string} type "" for what the browser can't show
+ */
+function show(file, type) {
   clear();
   paper = file;
-  // The type decides how the browser opens it, and a file's own may be anything.
-  address = URL.createObjectURL(file.slice(0, file.size, "application/pdf"));
   element("chosen-name", HTMLElement).textContent = file.name;
   element("chosen-size", HTMLElement).textContent = size(file.size);
-  open.href = address;
-  if (navigator.pdfViewerEnabled) {
-    const frame = document.createElement("iframe");
-    frame.title = say("preview", { name: file.name });
-    frame.src = `${address}#toolbar=0&navpanes=0&view=FitH`;
-    preview.append(frame);
-  } else {
-    const words = document.createElement("p");
-    words.className = "hint";
-    words.textContent = say("noPreview");
-    preview.append(words);
+  open.hidden = !type;
+  if (type) {
+    address = URL.createObjectURL(file.slice(0, file.size, type));
+    open.href = address;
   }
+  preview.append(picture(file.name, type));
   drop.hidden = true;
   chosen.hidden = false;
   input.required = false;
   live.textContent = say("added", { name: file.name, size: size(file.size) });
 }
 
+/**
+ * The document as the browser shows it, or words where it can't.
+ * @param {string} name
+ * @param {string} type
+ * @returns {HTMLElement}
+ */
+function picture(name, type) {
+  if (!type) return words(say("noPreviewKind"));
+  if (type.startsWith("image/")) {
+    const image = document.createElement("img");
+    image.alt = say("preview", { name });
+    image.addEventListener("error", () => image.replaceWith(words(say("noPreviewKind"))));
+    image.src = address;
+    return image;
+  }
+  if (type === "application/pdf" && !navigator.pdfViewerEnabled) return words(say("noPreview"));
+  const frame = document.createElement("iframe");
+  frame.title = say("preview", { name });
+  frame.src = type === "application/pdf" ? `${address}#toolbar=0&navpanes=0&view=FitH` : address;
+  return frame;
+}
+
+/** @param {string} sentence */
+function words(sentence) {
+  const paragraph = document.createElement("p");
+  paragraph.className = "hint";
+  paragraph.textContent = sentence;
+  return paragraph;
+}
+
 /** @param {(files: FileList | undefined) => void} take */
 function listenForDrops(take) {
-  const words = element("drop-say", HTMLElement);
-  const usual = [...words.childNodes];
+  const invitation = element("drop-say", HTMLElement);
+  const usual = [...invitation.childNodes];
   let depth = 0;
   /** @param {boolean} over */
   const mark = (over) => {
     if (over === document.body.classList.contains("dragging")) return;
     document.body.classList.toggle("dragging", over);
-    words.replaceChildren(...(over ? [say("dropNow")] : usual));
+    invitation.replaceChildren(...(over ? [say("dropNow")] : usual));
   };
   /** @param {DragEvent} event */
   const holdsFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
