@@ -29,7 +29,7 @@ from nexefax.process import scratch_directory
 log = logging.getLogger("nexefax.convert")
 
 FIRST_RUN: Final = 4  # pages: few, so that something can be seen soon
-LONGEST_RUN: Final = 40  # pages: 0.3 s of text, after which another document may have its turn
+LONGEST_RUN: Final = 60  # pages: half a second of text, after which another document may have its turn
 
 FEW_EDGES: Final = 2_000  # of a look: below, a page has too little on it for statistics
 LEAST_BYTES: Final = 0.2  # of T.6 for each edge
@@ -81,7 +81,8 @@ class _PdfJob:
         if not self._flawed:
             return []
         named = numbers_in_words(sorted(self._flawed)).capitalize()
-        return [f"{named} of the document had errors in it: check how it looks before you rely on it."]
+        them = "it: check how it looks" if len(self._flawed) == 1 else "them: check how they look"
+        return [f"{named} of the document had errors in {them} before you rely on this fax."]
 
     async def _survey(self) -> list[PageShape]:
         """The shapes of all pages; raises DocumentError when there are none, or too many."""
@@ -141,10 +142,13 @@ class _PdfJob:
                 if tone.spots and drawn[number].strip is not None:
                     spotted = await self._spotted(places[number], tone)
                     drawn[number] = spotted if spotted.strip is not None else drawn[number]
+        doubted = await asyncio.to_thread(_doubted, drawn, places, pictures)
         results: dict[int, Result] = {}
         for number, page in places.items():
-            result = await self._settle(page, tones[number], drawn[number], pictures.get(number))
-            if result is not None:
+            strip = drawn[number].strip
+            if strip is not None and number not in doubted:
+                results[number] = strip, "gs"
+            elif (result := await self._second(page, tones[number], drawn[number])) is not None:
                 results[number] = result
         return Run(
             tuple(strip for strip, _ in results.values()),
@@ -176,33 +180,18 @@ class _PdfJob:
             kept[page.number] = replace(page, strip=strip)
         return kept
 
-    async def _settle(
-        self, page: Placement, tone: Tone, drawn: Drawn, picture: Picture | None
-    ) -> Result | None:
-        """Judge what Ghostscript made of a page, and have poppler draw it where that is missing or doubtful."""
-        blank = drawn.strip is not None and await asyncio.to_thread(is_blank, drawn.strip)
-        if drawn.strip is not None and not drawn.complaints:
-            doubtful = blank if picture is None else not resembles(drawn.strip, page, picture)
-            if not doubtful:
-                return drawn.strip, "gs"
+    async def _second(self, page: Placement, tone: Tone, drawn: Drawn) -> Result | None:
+        """Have poppler draw a page that Ghostscript could not, or not believably; None when neither could."""
         async with self._turns.turn():
             strip, complaints = await self._by_poppler(page, tone)
-        if (
-            strip is not None
-            and await asyncio.to_thread(is_blank, strip)
-            and (complaints or drawn.complaints)
-        ):
-            strip = None  # white because its contents can't be read, not because it is empty
-        if (
-            strip is not None
-        ):  # it is also what viewers are made of, where two readings of a damaged page differ
-            if complaints:
-                self._flawed.add(page.number)
-            return strip, "poppler"
-        if drawn.strip is not None and not (blank and drawn.complaints):
-            if drawn.complaints:
-                self._flawed.add(page.number)
-            return drawn.strip, "gs"
+        either = complaints or drawn.complaints
+        for drawing, engine in ((strip, "poppler"), (drawn.strip, "gs")):
+            # Poppler first: viewers are made of it, where two readings of a damaged page differ. A page that is white
+            # because it can't be read is no page.
+            if drawing is not None and not (either and await asyncio.to_thread(is_blank, drawing)):
+                if complaints if engine == "poppler" else either:
+                    self._flawed.add(page.number)
+                return drawing, engine
         return None
 
     async def _by_poppler(self, page: Placement, tone: Tone) -> tuple[Strip | None, bool]:
@@ -224,6 +213,23 @@ class _PdfJob:
             name = f"spotted-{page.number}.tif"
             strip = await fax_page(self._work, grey, page, tone, name=name, whole=True)
             return Drawn(page.number, strip, complaints, None)
+
+
+def _doubted(
+    drawn: Mapping[int, Drawn], places: Mapping[int, Placement], pictures: Mapping[int, Picture]
+) -> set[int]:
+    """The pages that Ghostscript did not draw, drew with complaints, or drew unlike the look; blocking."""
+    found = set()
+    for number, page in drawn.items():
+        picture = pictures.get(number)
+        if page.strip is None or page.complaints:
+            found.add(number)
+        elif picture is None:
+            if is_blank(page.strip):
+                found.add(number)
+        elif not resembles(page.strip, places[number], picture):
+            found.add(number)
+    return found
 
 
 def resembles(strip: Strip, page: Placement, picture: Picture) -> bool:

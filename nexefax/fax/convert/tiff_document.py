@@ -125,7 +125,8 @@ async def _as_received(
         raise DocumentError(missing_sentence(lost, [page.number for page in pages]))
     damaged = [found.page.number for found in decoded if not found.intact]
     named = numbers_in_words(damaged).capitalize()
-    return strips, [f"{named} of the TIFF came damaged: check how it looks before you rely on it."]
+    look = "it looks" if len(damaged) == 1 else "they look"
+    return strips, [f"{named} of the TIFF came damaged: check how {look} before you rely on this fax."]
 
 
 def _lines_lost(complaints: bytes) -> bool:

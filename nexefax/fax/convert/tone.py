@@ -79,7 +79,9 @@ _STEPS: Final = 16  # of grey that are told apart; a step is 16 of 256
 _HIGH_STEP: Final = bytes(value & 0xF0 for value in range(256))
 _LOW_STEP: Final = bytes(value >> 4 for value in range(256))
 _NOT_MIDDLE: Final = bytes([0, 1, 2, 14, 15])  # steps that are as good as black or white
-_EVERY: Final = 3  # every third row is asked, for a third of the time (5 ms a page)
+_EVERY: Final = 6  # every sixth row is asked: 2 ms a page instead of 15
+_FEW: Final = 4  # every fourth grey pixel is asked which grey it is
+_SAMPLE: Final = 17  # every 17th pixel is asked for its grey, which is every row somewhere
 
 TILE: Final = 12  # pixels of a look: 6 mm, so that the photo of a passport has 40 of them
 TONED: Final = 0.3  # share of a tile's pixels that makes it an area
@@ -97,9 +99,7 @@ def has_ink(picture: Picture) -> bool:
 def complexity(picture: Picture) -> int:
     """How many edges there are between dark and light pixels: what T.6 data grows with."""
     dark = int.from_bytes(picture.data.translate(_DARK), "little")
-    size = len(picture.data)
-    beside, below = dark ^ (dark >> 8), dark ^ (dark >> 8 * picture.width)
-    return beside.to_bytes(size, "little").count(1) + below.to_bytes(size, "little").count(1)
+    return (dark ^ (dark >> 8)).bit_count() + (dark ^ (dark >> 8 * picture.width)).bit_count()
 
 
 def choose_tone(picture: Picture | None, halftone: Halftone) -> Tone:
@@ -136,13 +136,13 @@ def _has_greys(data: bytes) -> bool:
 
 def _is_flat(data: bytes) -> bool:
     """Whether the greys are a few flat colours, as in drawings and tables."""
-    greys = Counter(data[::_EVERY].translate(None, _NOT_GREYS)).most_common()
-    return sum(number for _, number in greys[8:]) * _EVERY < 0.002 * len(data)
+    greys = Counter(data.translate(None, _NOT_GREYS)[::_FEW]).most_common()
+    return sum(number for _, number in greys[8:]) * _FEW < 0.002 * len(data)
 
 
 def _paper(data: bytes) -> int:
     """The grey of scanned paper, 255 where there is none: no sheet, or one of a few exact greys, which are meant."""
-    sample = Counter(data[::_EVERY])
+    sample = Counter(data[::_SAMPLE])
     paper = max(range(192, 256), key=lambda value: (sample[value], value))
     sheet = sum(sample[value] for value in range(paper - 16, 256))
     grain = sum(sample[value] > sheet // 100 for value in range(paper - 16, 256))
@@ -221,21 +221,25 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
     width, height = picture.width, picture.height
     middle = bytes(48 <= value < paper - 24 for value in range(256))
     mask = int.from_bytes(picture.data.translate(middle), "little")
-    mask &= mask >> 8
-    mask &= mask >> 8
-    mask &= mask >> 8 * width
-    mask &= mask >> 8 * width
+    for shift in (8, 8, 8 * width, 8 * width):
+        mask &= mask >> shift
+    if not mask:
+        return Areas(0.0, (), picture.data, ())
     flags = mask.to_bytes(width * height, "little")
     across, down = -(-width // TILE), -(-height // TILE)
     found = set()
     for row in range(down):
-        lines = [
-            flags[at * width : (at + 1) * width] for at in range(row * TILE, min((row + 1) * TILE, height))
-        ]
-        for column in range(across):
-            piece = slice(column * TILE, (column + 1) * TILE)
-            if sum(line[piece].count(1) for line in lines) > TILE * TILE * TONED:
-                found.add((column, row))
+        lines = range(row * TILE, min((row + 1) * TILE, height))
+        if 1 not in flags[lines.start * width : lines.stop * width]:
+            continue
+        # One long addition adds the flags of all columns at once: a byte each, and 12 at most.
+        sums = sum(int.from_bytes(flags[at * width : (at + 1) * width], "little") for at in lines)
+        tones = sums.to_bytes(width, "little")
+        found |= {
+            (column, row)
+            for column in range(across)
+            if sum(tones[column * TILE : (column + 1) * TILE]) > TILE * TILE * TONED
+        }
     # A tile stands with its neighbours; and an area reaches to where the next tile begins, or its rim is cut off.
     grown = {
         (column + x, row + y)
@@ -245,6 +249,8 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
         for y in (-1, 0, 1)
         if 0 <= column + x < across and 0 <= row + y < down
     }
+    if not grown:
+        return Areas(0.0, (), picture.data, ())
     rest = bytearray(picture.data)
     spots: list[Spot] = []
     for row in range(down):
@@ -254,7 +260,7 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
             spots.append((left / width, top / height, right / width, bottom / height))
             for line in range(top, bottom):
                 rest[line * width + left : line * width + right] = bytes([paper]) * (right - left)
-    inside = picture.data.translate(_LOW_STEP).translate(None, _NOT_MIDDLE) if grown else b""
+    inside = picture.data.translate(_LOW_STEP).translate(None, _NOT_MIDDLE)[::_FEW]
     steps = tuple(step for step, number in Counter(inside).items() if number * 10 >= len(inside))
     return Areas(len(grown) / (across * down), tuple(spots), bytes(rest), steps)
 
