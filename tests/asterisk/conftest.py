@@ -18,11 +18,24 @@ from tests.asterisk.office import Office
 Started = Callable[..., Office]
 
 
+# The longest waits begin first, else the whole run waits for them in the end.
+LONGEST = (
+    "nobody_says_anything",
+    "killed_in_the_middle",
+    "-5-",
+    "drops_in_the_middle",
+    "nexefax_is_down_while_the_fax",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.asterisk)
+    items.sort(
+        key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.name), len(LONGEST))
+    )
 
 
 @pytest.fixture
