@@ -6,14 +6,20 @@ scripts read as well: all that people read stands there, once.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 _PLACE = re.compile(r"\{\{([a-z_]+|text\.[A-Za-z0-9]+)\}\}")
+# As html.escape does, whose module brings a table of all 2,231 entities with it: a third of a megabyte.
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _MODULE = re.compile(r"export default (\{.*\});?\s*", re.DOTALL)
+
+
+def escape(text: str) -> str:
+    """Text as HTML shows it, also within quoted attributes."""
+    return text.translate(_ESCAPES)
 
 
 def read_text(path: Path) -> Mapping[str, str]:
@@ -37,9 +43,9 @@ class Template:
             if name is None:
                 continue
             if name.startswith("text."):
-                pieces[-1] += html.escape(text[name.removeprefix("text.")])
+                pieces[-1] += escape(text[name.removeprefix("text.")])
             elif name in fixed:
-                pieces[-1] += html.escape(fixed[name])
+                pieces[-1] += escape(fixed[name])
             else:
                 places.append(name)
                 pieces.append("")
@@ -53,5 +59,5 @@ class Template:
                 raise KeyError(name)
         page = [self._pieces[0]]
         for name, piece in zip(self.places, self._pieces[1:], strict=True):
-            page += (html.escape(str(values.get(name, ""))), piece)
+            page += (escape(str(values.get(name, ""))), piece)
         return "".join(page).encode()

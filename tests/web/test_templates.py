@@ -74,3 +74,17 @@ def test_every_error_has_a_page(status: int) -> None:
     assert f">{status}<" in page
     assert "{" not in page
     assert ("The detail &amp; all." in page) == (status in (408, 418, 431))
+
+
+@pytest.mark.parametrize("page", ["login.html", "send.html"])
+def test_every_module_is_asked_for_at_once(page: str) -> None:
+    """A module that only another one names would cost a further round trip."""
+    (entry,) = re.findall(r'<script type="module" src="\{\{res\}\}/js/(\w+\.js)">', SOURCES[page])
+    needed, found = {entry}, [entry]
+    while found:
+        imports = re.findall(r'^import [^;]*"\./(\w+\.js)";$', SOURCES[found.pop()], re.MULTILINE)
+        found += set(imports) - needed
+        needed |= set(imports)
+    assert set(re.findall(r'"modulepreload" href="\{\{res\}\}/js/(\w+\.js)"', SOURCES[page])) == needed - {
+        entry
+    }
