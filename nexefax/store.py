@@ -12,7 +12,6 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -168,7 +167,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
                 " that version again, or restore the backup made before the upgrade"
             )
         if version == 0:
-            schema = (resources.files("nexefax") / "schema.sql").read_text(encoding="utf-8")
+            schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
             connection.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,30 @@ def test_a_log_that_cannot_be_written_names_the_option(tmp_path: Path) -> None:
         logging_to(tmp_path / "no" / "log", debug=False),
     ):
         pass
+
+
+def test_a_log_goes_on_when_its_folder_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, told = tmp_path / "log", threading.Event()
+    monkeypatch.setattr(logging.FileHandler, "handleError", lambda _handler, _record: told.set())
+    folder.mkdir()
+    with logging_to(folder / "info.log", debug=False):
+        folder.rename(tmp_path / "away")
+        log.info("lost")
+        assert told.wait(30)
+        folder.mkdir()
+        log.info("two")
+        log.info("three")
+    lines = (folder / "info.log").read_text().splitlines()
+    assert [line.rpartition(" ")[2] for line in lines] == ["two", "three"]
+
+
+def test_a_wrong_format_costs_only_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "info.log"
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own raise
+    with logging_to(file, debug=False):
+        log.info("%d pages", "two")
+        log.info("after")
+    assert file.read_text().endswith("after\n")
+    assert "%d pages" in capsys.readouterr().err
