@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import getpass
 import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nexefax import __version__
 from nexefax.errors import ConfigError, NexeFaxError
+
+if TYPE_CHECKING:
+    import argparse
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 DEFAULT_DIRECTORY = Path("/etc/nexefax")
@@ -21,10 +23,9 @@ DEFAULT_DIRECTORY = Path("/etc/nexefax")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage."""
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    command = _command(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        return command(options)
+        return command()
     except ConfigError as error:
         for problem in error.problems:
             print(f"nexefax: {problem}", file=sys.stderr)
@@ -37,7 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_FAILED
 
 
+def _command(arguments: list[str]) -> Callable[[], int]:
+    """Return what is asked for; ends the program with a sentence for wrong usage."""
+    match arguments:
+        # As the unit starts the daemon, which would keep for ever what argparse brings: four tenths of a megabyte.
+        case ["serve", "--config", directory] if not directory.startswith("-"):
+            return partial(_serve, Path(directory).absolute())
+    options = _parser().parse_args(arguments)
+    return partial(options.command, options)
+
+
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config",
@@ -54,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("serve", _serve, "run the server in the foreground")
+    add("serve", lambda options: _serve(options.config), "run the server in the foreground")
     add("check", _check, "look at everything that NexeFax needs, and name the remedy for what is wrong")
     status = add("status", _status, "show what the server is doing")
     status.add_argument("--json", action="store_true", help="for programs")
@@ -75,10 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(directory: Path) -> int:
     from nexefax.daemon import serve
 
-    serve(options.config)
+    serve(directory)
     return EXIT_OK
 
 
@@ -167,6 +180,8 @@ def _new_password(user: str) -> str:
         if not password:
             raise ConfigError("standard input holds no password; give it on the first line")
         return password
+    import getpass
+
     password = getpass.getpass(f"New password for {user}: ")
     if password != getpass.getpass("Once more: "):
         raise ConfigError("the two passwords differ; nothing was changed")

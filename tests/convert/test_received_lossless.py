@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin
 from nexefax import process
 from nexefax.errors import ChildMissing
 from nexefax.fax.convert import PdfInfo, Received, to_pdf
-from nexefax.fax.convert.reading import FLIPPED
+from nexefax.fax.convert.coding import FLIPPED
 from tests.convert.fax_pages import FINE, STANDARD, Page, drawing, fax, huffman, t4, t6, write_tiff
 from tests.convert.pdf_pages import pictures, same, sizes, tool
 

@@ -386,7 +386,7 @@ async def test_no_time_left(tmp_path: Path) -> None:
 
 
 async def test_no_time_left_for_the_rest(tmp_path: Path) -> None:
-    from nexefax.fax.convert.reading import FLIPPED
+    from nexefax.fax.convert.coding import FLIPPED
 
     whole = fax(IMAGE, t6(IMAGE).translate(FLIPPED), tags=SPANDSP)
     found = await converted(write_tiff(tmp_path / "fax.tiff", [whole, GOOD, whole]), timeout=0.0)

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from nexefax.fax.convert.coding import FLIPPED, Coding
 from nexefax.fax.convert.huffman import BLACK_CODES, MODES, RUNS, WHITE_CODES
-from nexefax.fax.convert.reading import FLIPPED, Coding, read_as, read_strips
+from nexefax.fax.convert.reading import read_as, read_strips
 from nexefax.fax.convert.scanline import Bits, patched, raster
 from nexefax.fax.convert.tiff import survey
 from tests.convert.fax_pages import (

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import islice
 from typing import Final
 
+from nexefax.fax.convert.coding import FLIPPED, Coding
 from nexefax.fax.convert.scanline import Bits, Line, one_dimensional, patched, two_dimensional
-
-FLIPPED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # least significant bit first
 
 # Damaged lines in a row that are shown as the last good one, as fax machines do: a standard page has a
 # one-dimensional line, good again, after 1 and a fine one after 3 (T.4 section 4.2.2). Beyond, better what was decoded.
@@ -29,16 +27,6 @@ _ATTEMPTS: Final = 1000
 _WHITE_LINES: Final = 8
 _ALIGNED_PROOF: Final = 3  # lines that must be free of errors, where lines begin at bytes
 _DOUBT: Final = 0.25  # a page with more damaged lines than this may be of another coding than its tags say
-
-
-class Coding(Enum):
-    """How scan lines are written one after the other."""
-
-    T4 = "t4"  # one-dimensional lines, each after an EOL
-    T4_2D = "t4-2d"  # a bit after each EOL tells one- and two-dimensional lines apart
-    T6 = "t6"
-    BYTES = "bytes"  # no EOL, lines begin at bytes (TIFF's compression 2)
-    WORDS = "words"  # no EOL, lines begin at 16-bit words (compression 32771)
 
 
 @dataclass(slots=True)

@@ -15,13 +15,9 @@ from nexefax.errors import ChildFailed, DocumentError
 from nexefax.fax.convert.document import Kind, recognise
 from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of, write_fax
 from nexefax.fax.convert.linetime import USUAL_RATE, line_seconds, slow_page_notes
-from nexefax.fax.convert.office import render_office
 from nexefax.fax.convert.pdf import render_pdf
-from nexefax.fax.convert.photo import render_picture
-from nexefax.fax.convert.plaintext import render_text
 from nexefax.fax.convert.slots import Slots
 from nexefax.fax.convert.tiff import FAX_WIDTH
-from nexefax.fax.convert.tiff_document import render_tiff
 from nexefax.fax.convert.work import RenderSettings, Run, Work
 from nexefax.process import scratch_directory
 
@@ -118,16 +114,25 @@ async def _render(
 
 
 async def _draw(kind: Kind, work: Work) -> list[str]:
+    # Most documents are PDFs: what the other kinds need is loaded with the first of them.
     match kind:
         case Kind.PDF:
             return await render_pdf(work)
         case Kind.TIFF:
+            from nexefax.fax.convert.tiff_document import render_tiff
+
             return await render_tiff(work)
         case Kind.PNG | Kind.JPEG:
+            from nexefax.fax.convert.photo import render_picture
+
             return await render_picture(work, kind.value.lower())
         case Kind.TEXT:
+            from nexefax.fax.convert.plaintext import render_text
+
             return await render_text(work)
         case Kind.OFFICE:
+            from nexefax.fax.convert.office import render_office
+
             return await render_office(work)
 
 

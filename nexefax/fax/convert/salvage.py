@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nexefax.fax.convert.reading import Coding, read_strips
-from nexefax.fax.convert.scanline import raster
+from nexefax.fax.convert.coding import Coding
 
 if TYPE_CHECKING:
     from nexefax.fax.convert.fresh_tiff import Strip
@@ -88,12 +86,18 @@ def command(tiff: Path, raw: Path) -> list[str]:
 
 def readable() -> list[Path]:
     """What the process reads besides the TIFF: this package and Python's standard library."""
+    import sysconfig  # here, since most daemons never salvage
+
     library = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")]
     return [_PACKAGE, *library, Path(sys.prefix, "pyvenv.cfg")]
 
 
 def main() -> None:
     """Do the orders of the standard input: arguments are the TIFF and the file to write."""
+    # Here, since the daemon imports this module for its orders alone, and would keep the tables for ever.
+    from nexefax.fax.convert.reading import read_strips
+    from nexefax.fax.convert.scanline import raster
+
     with Path(sys.argv[2]).open("rb") as tiff, Path(sys.argv[3]).open("wb") as raw:
         for order in json.load(sys.stdin):
             strips = []
