@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class PrivateNexeFax:
     """NexeFax in ``folder``, with Asterisk's spool in ``spool`` (``outgoing/``, ``outgoing_done/``, ``tmp/``).
 
     ``general``, ``server`` and ``email`` are options added to (or replacing) the private ones; ``accounts`` maps an
-    account's id to its options. Users are added with :meth:`add_user` before or after :meth:`start`.
+    account's id to its options; ``environment`` is added to the daemon's. Users are added with
+    :meth:`add_user` before or after :meth:`start`.
     """
 
     folder: Path
@@ -39,6 +41,8 @@ class PrivateNexeFax:
     general: Mapping[str, str] = field(default_factory=dict)
     server: Mapping[str, str] = field(default_factory=dict)
     email: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[str] = ()  # words before the command that starts the daemon
     port_fagi: int = field(default_factory=free_port)
     port_http: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -97,14 +101,19 @@ class PrivateNexeFax:
         seen = self.log_file.stat().st_size if self.log_file.exists() else 0
         with (self.folder / "stderr.txt").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nexefax", "serve", "--config", self.config_dir],
+                [*self.before, sys.executable, "-m", "nexefax", "serve", "--config", self.config_dir],
+                env=os.environ | dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
             )
-        if not wait:
-            return
+        if wait:
+            self.wait_until_ready(seen)
+
+    def wait_until_ready(self, seen: int) -> None:
+        """Wait until the log says "ready" beyond its first ``seen`` bytes. Raises RuntimeError when it never does."""
+        assert self.process is not None
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if self.log_file.exists() and _READY.search(self.log_file.read_bytes()[seen:]):

@@ -33,12 +33,16 @@ class WebClient:
             "/api/login", urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded"
         )["data"]
 
-    def send(self, number: str, document: Path, *, subject: str = "", message: str = "") -> int:
-        """Hand in a document and return its fax's number. Raises Refused."""
+    def send(
+        self, number: str, document: Path, *, subject: str = "", message: str = "", request_id: str = ""
+    ) -> int:
+        """Hand in a document and return its fax's number; with one ``request_id`` it is taken once. Raises Refused."""
         boundary = secrets.token_hex(16)
+        fields = {"fax_to": number, "subject": subject, "message": message, "request_id": request_id}
         parts = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in (("fax_to", number), ("subject", subject), ("message", message))
+            for name, value in fields.items()
+            if value
         ]
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="fax_file"; filename="{document.name}"\r\n'

@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import stat
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from nexefax import __version__, cage, config, systemd
@@ -38,7 +39,7 @@ class Daemon:
         self._directory = directory
         self._config = loaded
         self._stop = asyncio.Event()
-        self._hurry = False
+        self._hurry = asyncio.Event()
         self._reload = asyncio.Event()
 
     @property
@@ -52,6 +53,10 @@ class Daemon:
         Raises ConfigError, JournalError or OSError when it can't start; a service that breaks ends the daemon with
         its error, since systemd starts it again and everything is found again on the disk.
         """
+        with self._heed_signals():
+            await self._run()
+
+    async def _run(self) -> None:
         general = self._config.general
         await asyncio.to_thread(prepare_scratch, general.tmp_dir)
         journal = await Journal.open(general.data_dir)
@@ -61,11 +66,12 @@ class Daemon:
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(worker.run(), name="worker"),
-                    tasks.create_task(self._reload_when_asked(worker), name="reload"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
                 ]
                 async with AsyncExitStack() as stack:
-                    await self._open(stack, journal, worker)
+                    servers = await self._open(stack, journal, worker)
+                    reload = self._reload_when_asked(worker, *servers)
+                    running.append(tasks.create_task(reload, name="reload"))
                     systemd.notify("READY=1")
                     await self._stop.wait()
                     systemd.notify("STOPPING=1")
@@ -75,8 +81,10 @@ class Daemon:
         finally:
             await journal.close()
 
-    async def _open(self, stack: AsyncExitStack, journal: Journal, worker: Worker) -> None:
-        """Start to heed signals and to listen; the stack ends it all in reverse order."""
+    async def _open(
+        self, stack: AsyncExitStack, journal: Journal, worker: Worker
+    ) -> tuple[FastAgiServer, HttpServer]:
+        """Start to listen; the stack ends it all in reverse order."""
         server = self._config.server
         agi = FastAgiServer(CallReports(worker), allow=server.fagi_allow)
         site = await stack.enter_async_context(build_web(lambda: self._config, journal, worker))
@@ -92,7 +100,6 @@ class Daemon:
         http_port = await http.start(server.bind, server.port_http)
         stack.push_async_callback(self._close, http)
         await self._open_control(stack, control)
-        self._heed_signals(stack)
         log.info(
             "NexeFax %s is ready: FastAGI on %s:%d, web page on %s:%d, accounts: %s",
             __version__,
@@ -102,6 +109,7 @@ class Daemon:
             http_port,
             ", ".join(account.id for account in self._config.accounts.values()) or "none",
         )
+        return agi, http
 
     async def _open_control(self, stack: AsyncExitStack, control: HttpServer) -> None:
         path = self._config.server.control_socket
@@ -119,27 +127,47 @@ class Daemon:
 
     async def _close(self, server: FastAgiServer | HttpServer) -> None:
         """Let a server finish; a second signal hurries it."""
-        await server.close(HURRY_GRACE if self._hurry else CLOSE_GRACE)
 
-    def _heed_signals(self, stack: AsyncExitStack) -> None:
+        async def hurry() -> None:
+            await self._hurry.wait()
+            await server.close(HURRY_GRACE)
+
+        async with asyncio.TaskGroup() as tasks:
+            hurrying = tasks.create_task(hurry(), name="hurry")
+            await server.close(CLOSE_GRACE)
+            hurrying.cancel()
+
+    @contextmanager
+    def _heed_signals(self) -> Iterator[None]:
+        """Heed signals from before the start until after the end: none may kill what is half done."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop)
-            stack.callback(loop.remove_signal_handler, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        stack.callback(loop.remove_signal_handler, signal.SIGHUP)
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: self._asked_to_stop,
+            signal.SIGINT: self._asked_to_stop,
+            signal.SIGHUP: self._reload.set,
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
 
     def _asked_to_stop(self) -> None:
-        self._hurry = self._stop.is_set()
+        if self._stop.is_set():
+            self._hurry.set()
         self._stop.set()
 
-    async def _reload_when_asked(self, worker: Worker) -> None:
+    async def _reload_when_asked(self, worker: Worker, agi: FastAgiServer, http: HttpServer) -> None:
         while True:
             await self._reload.wait()
             self._reload.clear()
             systemd.notify_reloading()
             try:
                 await self.reload()
+                agi.admit(self._config.server.fagi_allow)
+                http.trusted_proxies = frozenset(self._config.server.trusted_proxies)
                 await worker.accounts_changed()
             except ConfigError as error:
                 for problem in error.problems:

@@ -8,13 +8,17 @@ whole new one, never half of one.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
+
+_TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}")  # what _place() fills before it renames
 
 
 def sync_folder(folder: Path) -> None:
@@ -58,11 +62,22 @@ def remove_file(path: Path) -> bool:
 
 def make_folder(folder: Path, *, mode: int = FOLDER_MODE) -> None:
     """Make ``folder`` (its parent exists) unless it is there; durable on return."""
-    try:
+    with suppress(FileExistsError):
         folder.mkdir(mode=mode)
-    except FileExistsError:
-        return
-    sync_folder(folder.parent)
+    sync_folder(folder.parent)  # also of one that is there: who made it may have been killed before this line
+
+
+def remove_temporaries(folder: Path) -> int:
+    """Remove the unfinished files that killed writers left in ``folder``; return how many.
+
+    Nobody of ours may be writing there now. A folder that can't be used is left to who needs it.
+    """
+    removed = 0
+    with suppress(OSError):
+        for path in [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]:
+            path.unlink()
+            removed += 1
+    return removed
 
 
 def _place(path: Path, fill: Callable[[BinaryIO], object], mode: int) -> None:

@@ -70,9 +70,13 @@ class FastAgiServer:
         self.tasks = asyncio.TaskGroup()
         self.read_buffer = bytearray(_READ_BYTES)
         self.closing = False
-        self.admits = functools.lru_cache(_KNOWN_PEERS)(functools.partial(_admits, tuple(allow)))
+        self.admit(allow)
         self._clock: asyncio.TimerHandle | None = None  # runs while there are sessions
         self._listener: asyncio.Server | None = None
+
+    def admit(self, allow: Sequence[Network]) -> None:
+        """Hear peers in ``allow`` from now on, and no others."""
+        self.admits = functools.lru_cache(_KNOWN_PEERS)(functools.partial(_admits, tuple(allow)))
 
     async def start(self, host: str, port: int) -> int:
         """Listen on ``host`` and ``port`` (0 for any) and return the port. Raises OSError."""
@@ -84,8 +88,9 @@ class FastAgiServer:
         return bound
 
     async def close(self, grace: float) -> None:
-        """Stop listening; sessions have ``grace`` seconds to end, then they are cut."""
+        """Stop listening; sessions have ``grace`` seconds to end, then they are cut. A second call may shorten it."""
         if self._listener is None:
+            asyncio.get_running_loop().call_later(grace, self._cut)
             return
         self._listener.close()
         self._listener = None

@@ -114,8 +114,11 @@ class Bookkeeper:
 
 
 def clear_spool(tiff: Path, fax_id: int) -> None:
-    """Remove a delivered fax's TIFF and outcome file from Asterisk's spool."""
-    for path in (tiff, tiff.with_name(f"{tiff.name}.outcome")):
+    """Remove a delivered fax's TIFF and outcome file from Asterisk's spool.
+
+    The TIFF goes last: an outcome file alone would be taken for a call without a page.
+    """
+    for path in (tiff.with_name(f"{tiff.name}.outcome"), tiff):
         try:
             with suppress(FileNotFoundError):
                 remove_file(path)

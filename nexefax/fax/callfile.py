@@ -157,6 +157,19 @@ class Spool:
                 if error.errno != errno.ENOTDIR:
                     raise _spool_error(folder, error) from error
 
+    def call_files(self) -> list[tuple[int, int]]:
+        """Return (fax, attempt) of all our call files, staged, waiting or done. Raises SpoolError."""
+        found: set[tuple[int, int]] = set()
+        for folder in (self.staging, self.outgoing, self.done):
+            try:
+                names = [path.name for path in folder.iterdir()]
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _spool_error(folder, error) from error
+            found.update(named for name in names if (named := parse_call_name(name)))
+        return sorted(found)
+
     def done_status(self, fax: int, attempt: int) -> str | None:
         """Return what Asterisk wrote when it was through with an attempt's call file; None before that."""
         try:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nexefax.config import Account, Config
-from nexefax.durable import sync_folder
+from nexefax.durable import remove_temporaries, sync_folder
 from nexefax.errors import SpoolError
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
@@ -34,7 +34,9 @@ class Calling:
         self._bookkeeper = bookkeeper
         self._journal = bookkeeper.journal
         self._folders = folders
-        self._settling = asyncio.Lock()
+        self._one_at_a_time = (
+            asyncio.Lock()
+        )  # a call file is staged, judged or cleared away, never two of these
 
     @property
     def _config(self) -> Config:
@@ -45,14 +47,17 @@ class Calling:
         account = self._config.account(fax.account)
         if account is None:
             reason = f"the account {fax.account} is no longer configured"
-            await self._defer(fax, SpoolError(reason))
+            await self.defer(fax, SpoolError(reason))
             return
-        attempt = fax.attempts + 1
-        try:
-            await asyncio.to_thread(self._stage, fax, account, attempt)
-        except (SpoolError, OSError) as error:
-            await self._defer(fax, error)
-            return
+        async with self._one_at_a_time:
+            try:
+                await asyncio.to_thread(self._stage, fax, account, fax.attempts + 1)
+            except OSError as error:
+                await self.defer(fax, error)
+                return
+            await self._place(fax, fax.attempts + 1)
+
+    async def _place(self, fax: records.Fax, attempt: int) -> None:
         now = time.time()
         row = records.Attempt(fax.id, attempt, now, self._deadline(fax, now))
 
@@ -69,7 +74,7 @@ class Calling:
 
     async def settle(self, fax_id: int, attempt: int) -> None:
         """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""
-        async with self._settling:
+        async with self._one_at_a_time:
             row = await self._journal.read(lambda c: records.load_attempt(c, fax_id, attempt))
             fax = await self._journal.read(lambda c: records.load_fax(c, fax_id))
             if row is None or fax is None:
@@ -91,7 +96,23 @@ class Calling:
             # the file stays staged: the watch hands it over when the spool is back
             log.error("fax %d: attempt %d waits for Asterisk's spool: %s", fax_id, attempt, error)
 
-    async def _defer(self, fax: records.Fax, error: Exception) -> None:
+    async def recover(self) -> None:
+        """Remove what killed runs left beside the spool."""
+        await asyncio.to_thread(remove_temporaries, self._bookkeeper.spool.staging)
+
+    async def clear_away(self) -> None:
+        """Remove call files of attempts that are over: a run may have been killed before it could, and Asterisk dials
+        what still lies in its spool a day later."""
+        async with self._one_at_a_time:
+            for fax_id, attempt in await asyncio.to_thread(self._bookkeeper.spool.call_files):
+                row = await self._journal.read(
+                    lambda c, fax_id=fax_id, attempt=attempt: records.load_attempt(c, fax_id, attempt)  # type: ignore[misc]
+                )
+                if row is not None and row.ended is not None:
+                    await asyncio.to_thread(self._bookkeeper.spool.withdraw, fax_id, attempt)
+
+    async def defer(self, fax: records.Fax, error: Exception) -> None:
+        """Try to call again later, and say why."""
         log.error("fax %d: can't be handed to Asterisk now: %s", fax.id, error)
         await self._bookkeeper.record(
             fax.id, job.CallDeferred(time.time() + SPOOL_RETRY, f"waiting for the telephone system: {error}")
@@ -101,6 +122,7 @@ class Calling:
         stem = self._folders.stem(fax.id, attempt)
         for suffix in (".started", ".cancel", ".outcome", ".tiff"):
             with_suffix(stem, suffix).unlink(missing_ok=True)  # of a commit that a power cut took back
+        self._bookkeeper.spool.withdraw(fax.id, attempt)
         os.link(self._folders.fax_tiff(fax.id), with_suffix(stem, ".tiff"))
         sync_folder(stem.parent)
         self._bookkeeper.spool.stage(

@@ -15,7 +15,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from nexefax.durable import copy_file, make_folder, sync_folder
 from nexefax.fax.outcome import MAX_BYTES, Outcome, parse_outcome
 
 INCOMING_PREFIX = ".incoming-"  # documents whose row is not committed yet
+_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,11 @@ class Folders:
             shutil.rmtree(folder, ignore_errors=True)
         return len(left)
 
+    def highest_number(self) -> int:
+        """Return the highest number that any fax's folder has; 0 when there is none."""
+        folders = [*self.outgoing.iterdir(), *self.received.iterdir()]
+        return max((int(path.name) for path in folders if _NUMBER.fullmatch(path.name)), default=0)
+
 
 def with_suffix(stem: Path, suffix: str) -> Path:
     """Return an attempt's file; ``Path.with_suffix`` would eat what follows a dot of a data_dir like ``/srv/fax.d``."""
@@ -119,7 +127,13 @@ def read_outcome(path: Path) -> tuple[Outcome, str] | None:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        line = file.read(MAX_BYTES + 1)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        line = os.read(handle, MAX_BYTES + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     outcome = parse_outcome(line)
     return (outcome, line.decode("ascii", "replace").strip()) if outcome else None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from nexefax.errors import MailDelayed, MailRefused, NexeFaxError
+from nexefax.errors import MailDelayed, MailRefused
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 
@@ -53,7 +53,7 @@ class Outbox:
                 due = await self._journal.read(records.next_mail)
                 if due is not None:
                     pause = min(max(due - time.time(), 0.1), IDLE_SECONDS)
-            except NexeFaxError:
+            except Exception:
                 log.exception("the outbox can't be read; trying again")
             try:
                 async with asyncio.timeout(pause):

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import stat
 import time
 from datetime import datetime
 from pathlib import Path
 
 from nexefax.config import Config
-from nexefax.durable import copy_file, make_folder, remove_file, write_file
-from nexefax.errors import ChildError
+from nexefax.durable import (
+    copy_file,
+    make_folder,
+    remove_file,
+    remove_temporaries,
+    sync_folder,
+    write_file,
+)
+from nexefax.errors import ChildError, JournalError
 from nexefax.fax import convert, job, records
 from nexefax.fax.bookkeeper import Bookkeeper, clear_spool
 from nexefax.fax.folders import Folders, read_outcome
@@ -66,8 +74,9 @@ class Receiving:
 
     async def recover(self) -> None:
         """Begin again what a former run left in the middle."""
-        for fax in await self._in_state(job.State.CONVERTING):
-            await self._bookkeeper.record(fax.id, job.WorkInterrupted())
+        await asyncio.to_thread(remove_temporaries, self._config.general.rx_dir)
+        for fax in await self._in_state(job.State.RECEIVED, job.State.CONVERTING):
+            await asyncio.to_thread(remove_temporaries, self._folders.received_fax(fax.id))
         await self.look_for_accounts()
 
     async def look_for_accounts(self) -> None:
@@ -109,15 +118,26 @@ class Receiving:
             return
         self._unreadable_spool = False
         for file in files:
-            await self._take(file)
+            try:
+                await self._take(file)
+            except OSError as error:  # one file's fault must not keep the others
+                log.error("%s can't be taken now, it stays in the spool: %s", file.path, error)
         await asyncio.to_thread(_drop_reports_without_fax, rx_dir)
 
     async def convert_due(self) -> None:
-        """Copy, convert and hand to the outbox what is entered."""
+        """Copy, convert and hand to the outbox what is entered.
+
+        Nobody else converts: a fax that is found converting was left so, by a kill or a journal that could not be
+        written.
+        """
+        for fax in await self._in_state(job.State.CONVERTING):
+            await self._bookkeeper.record(fax.id, job.WorkInterrupted())
         now = time.time()
         for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.RECEIVED, now)):
             try:
                 await self._process(fax)
+            except JournalError:
+                raise
             except OSError as error:
                 log.error("fax %d: can't be taken in now, it stays in the spool: %s", fax.id, error)
                 until = time.time() + MACHINE_RETRY
@@ -193,7 +213,9 @@ class Receiving:
         tiff = self._folders.received_tiff(fax.id)
         try:
             await asyncio.to_thread(self._copy, fax, tiff)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if not self._config.general.rx_dir.is_dir():
+                raise OSError(f"{self._config.general.rx_dir} is missing") from error
             await self._keep(fax, "its TIFF vanished from Asterisk's spool before it could be copied")
             return
         if self._config.account(fax.account) is None:
@@ -217,8 +239,13 @@ class Receiving:
             received = await convert.to_pdf(
                 tiff, self._folders.received_pdf(fax.id), info=info, tmp_dir=general.tmp_dir
             )
-        except ChildError as error:
-            log.error("fax %d: no PDF can be made, the TIFF itself is mailed: %s", fax.id, error)
+        except OSError:
+            raise
+        except Exception as error:
+            trace = not isinstance(error, ChildError)  # a fault of ours
+            log.error(
+                "fax %d: no PDF can be made, the TIFF itself is mailed: %s", fax.id, error, exc_info=trace
+            )
             note = "No PDF could be made of this fax; the fax itself is attached as TIFF"
             return job.FaxConverted(fax.pages_done or 0, "", (note,), tiff_wanted=True)
         if received.outcome != "lossless":
@@ -228,17 +255,18 @@ class Receiving:
         )
 
     def _copy(self, fax: records.Fax, tiff: Path) -> None:
-        if tiff.exists():
-            return
         make_folder(tiff.parent)
+        if tiff.exists():
+            sync_folder(tiff.parent)  # who renamed it into place may have been killed before this line
+            return
         copy_file(self._config.general.rx_dir / (fax.spool_name or ""), tiff)
 
     async def _keep(self, fax: records.Fax, reason: str) -> None:
         log.error("fax %d: CAN'T BE DELIVERED: %s", fax.id, reason)
         await self._bookkeeper.record(fax.id, job.FaxKept(reason))
 
-    async def _in_state(self, state: job.State) -> list[records.Fax]:
-        return await self._journal.read(lambda connection: records.faxes_in(connection, state))
+    async def _in_state(self, *states: job.State) -> list[records.Fax]:
+        return await self._journal.read(lambda connection: records.faxes_in(connection, *states))
 
 
 def _outcome_path(tiff: Path) -> Path:
@@ -252,7 +280,10 @@ def _drop_reports_without_fax(rx_dir: Path) -> None:
         if tiff.suffix not in (".tiff", ".tif") or tiff.exists():
             continue
         found = read_outcome(path)
-        if found is None and time.time() - path.lstat().st_mtime < SETTLED_SECONDS:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        if found is None and time.time() - status.st_mtime < SETTLED_SECONDS:
             continue
         if found is not None:
             said = found[0]
@@ -262,4 +293,7 @@ def _drop_reports_without_fax(rx_dir: Path) -> None:
                 said.account,
                 said.text or said.error or said.status or "no reason was given",
             )
-        remove_file(path)
+        try:
+            remove_file(path)
+        except OSError as error:
+            log.warning("%s can't be removed (%s); NexeFax must run as Asterisk's user", path, error.strerror)

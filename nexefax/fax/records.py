@@ -109,6 +109,13 @@ def add_fax(connection: sqlite3.Connection, fax: Fax) -> int:
     return int(cursor.lastrowid or 0)  # an INSERT always has one
 
 
+def skip_numbers(connection: sqlite3.Connection, last: int) -> None:
+    """Number the next fax higher than ``last`` (sqlite.org/autoinc.html)."""
+    skipped = connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'fax'", (last,))
+    if skipped.rowcount == 0:
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('fax', ?)", (last,))
+
+
 def save_fax(connection: sqlite3.Connection, fax: Fax) -> None:
     """Write all of ``fax`` over its row."""
     columns = _fax_columns(fax)
@@ -224,6 +231,11 @@ def next_mail(connection: sqlite3.Connection) -> float | None:
         "SELECT min(next_try) FROM mail WHERE state = 'waiting'"
     ).fetchone()[0]
     return value
+
+
+def hasten_mails(connection: sqlite3.Connection, now: float) -> None:
+    """Make every waiting letter due now."""
+    connection.execute("UPDATE mail SET next_try = ? WHERE state = 'waiting' AND next_try > ?", (now, now))
 
 
 def save_mail(connection: sqlite3.Connection, mail: Mail) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
 from nexefax.config import Account, General
-from nexefax.errors import ChildError, ChildMissing, DocumentError
+from nexefax.errors import ChildError, ChildMissing, DocumentError, JournalError
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
@@ -15,6 +16,7 @@ from nexefax.fax.folders import Folders
 log = logging.getLogger("nexefax.fax")
 
 MACHINE_RETRY = 300.0  # seconds until a missing converter or a full disk is tried again
+JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
 
 
 class Rendering:
@@ -26,19 +28,28 @@ class Rendering:
         self._slots = Slots(bookkeeper.config().general.convert_jobs)
 
     async def render(self, fax: records.Fax) -> None:
-        """Render a queued fax; it is ready, failed or queued again when this returns."""
+        """Render a queued fax; it is ready, failed or queued again when this returns.
+
+        Raises nothing but a cancellation: what was rendered is entered when the journal can be written again.
+        """
+        begun = await self._record(fax.id, job.RenderingBegan())
+        if begun is None or begun.fax.state != job.State.RENDERING:
+            return
         try:
-            begun = await self._bookkeeper.record(fax.id, job.RenderingBegan())
-            if begun is None or begun.fax.state != job.State.RENDERING:
-                return
             event = await self._render(fax)
-            await self._bookkeeper.record(fax.id, event)
         except Exception:
             log.exception("fax %d: rendering broke down; trying again", fax.id)
             until = time.time() + MACHINE_RETRY
-            await self._bookkeeper.record(
-                fax.id, job.WorkInterrupted(until, "rendering broke down, see the log")
-            )
+            event = job.WorkInterrupted(until, "rendering broke down, see the log")
+        await self._record(fax.id, event)
+
+    async def _record(self, fax_id: int, event: job.Event) -> job.Step | None:
+        while True:
+            try:
+                return await self._bookkeeper.record(fax_id, event)
+            except JournalError as error:
+                log.error("fax %d: can't be entered, trying again: %s", fax_id, error)
+                await asyncio.sleep(JOURNAL_RETRY)
 
     async def _render(self, fax: records.Fax) -> job.Event:
         general = self._bookkeeper.config().general

@@ -8,6 +8,7 @@ import sqlite3
 import time
 
 from nexefax.config import Config
+from nexefax.durable import remove_temporaries
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.calling import Calling
@@ -95,7 +96,9 @@ class Sending:
         if dropped:
             log.info("%d half-uploaded documents of a former run removed", dropped)
         for fax in await self._in_state(job.State.RENDERING):
+            await asyncio.to_thread(remove_temporaries, self._folders.sent_fax(fax.id))
             await self._bookkeeper.record(fax.id, job.WorkInterrupted())
+        await self._calling.recover()
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Render and hand over whatever is due, for ever."""
@@ -118,10 +121,16 @@ class Sending:
         while True:
             await asyncio.sleep(min(WATCH_SECONDS, self._config.general.sweep_interval))
             try:
-                for fax in await self._in_state(job.State.CALLING):
-                    await self.settle(fax.id, fax.attempts)
+                running = await self._in_state(job.State.CALLING)
+                await self._calling.clear_away()
             except Exception:
                 log.exception("running attempts can't be looked at; trying again")
+                continue
+            for fax in running:
+                try:
+                    await self.settle(fax.id, fax.attempts)
+                except Exception:
+                    log.exception("fax %d: attempt %d can't be judged; trying again", fax.id, fax.attempts)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> None:
         """Start rendering every queued fax and calling for every ready one whose time has come."""
@@ -132,7 +141,11 @@ class Sending:
                 self._begun.add(fax.id)
                 tasks.create_task(self._render(fax), name=f"render fax {fax.id}")
         for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.READY, now)):
-            await self._calling.call(fax)
+            try:
+                await self._calling.call(fax)
+            except Exception as error:  # one fax's fault must not keep the others
+                log.exception("fax %d: its call can't be made; trying again", fax.id)
+                await self._calling.defer(fax, error)
 
     async def settle(self, fax_id: int, attempt: int) -> None:
         """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import re
+import signal
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -99,6 +100,9 @@ def is_written(path: Path) -> bool:
     except OSError:
         return False
     try:
+        # A writer who comes while the lease is held is announced by a signal: SIGIO would end this process, SIGURG is
+        # ignored unless somebody asks for it (signal(7)).
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:

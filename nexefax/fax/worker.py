@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,10 @@ class Worker:
     async def recover(self) -> None:
         """Make the folders and begin again what a former run left in the middle; call it once, before :meth:`run`."""
         await asyncio.to_thread(self._folders.prepare)
+        # A new or restored journal must not give a number away that has a folder: its old TIFF would be taken for new.
+        highest = await asyncio.to_thread(self._folders.highest_number)
+        await self._journal.write(lambda connection: records.skip_numbers(connection, highest))
+        await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
         await self._sending.recover()
         await self._receiving.recover()
 
@@ -59,8 +64,13 @@ class Worker:
         return await self._sending.accept(submission)
 
     async def accounts_changed(self) -> None:
-        """The configuration was reloaded: deliver what was kept for accounts that are there now."""
+        """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails.
+
+        Whoever has mended the mail server's options does not want to wait for the next try.
+        """
         await self._receiving.look_for_accounts()
+        await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
+        self._outbox.wake()
 
     def nudge_received(self) -> None:
         """A call has ended: look into the spool."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -50,8 +51,11 @@ class House:
         write_pdf(path, pages)
         return path
 
+    def find_fax(self, fax_id: int) -> Fax | None:
+        return read_only(self.nexefax.data_dir, lambda c: records.load_fax(c, fax_id))
+
     def fax(self, fax_id: int) -> Fax:
-        fax = read_only(self.nexefax.data_dir, lambda c: records.load_fax(c, fax_id))
+        fax = self.find_fax(fax_id)
         assert fax is not None
         return fax
 
@@ -59,9 +63,11 @@ class House:
         return read_only(self.nexefax.data_dir, lambda c: records.attempts_of(c, fax_id))
 
     def wait_for_state(self, fax_id: int, *states: str) -> Fax:
-        return wait_until(
-            lambda: fax if (fax := self.fax(fax_id)).state in states else None, lambda: self.fax(fax_id)
-        )
+        def look() -> Fax | None:
+            fax = self.find_fax(fax_id)
+            return fax if fax is not None and fax.state in states else None
+
+        return wait_until(look, lambda: self.find_fax(fax_id))
 
     def wait_for_mail(self, subject: str) -> EmailMessage:
         return self.mail.wait_for(lambda message: subject in str(message["Subject"]), WAIT)
@@ -85,28 +91,49 @@ def wait_until(look: Callable[[], T | None], describe: Callable[[], object] = la
     raise AssertionError(f"not in {WAIT} s: {describe()}")
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    mail = MailCatcher(tmp_path / "mails")
+@contextmanager
+def open_house(
+    folder: Path,
+    accounts: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    start: bool = True,
+    behave: Callable[[CallFile], Answer] | None = None,
+) -> Iterator[House]:
+    """One installation below ``folder`` in which "bob" of each account may sign in with "secret"; ended on leaving.
+
+    ``behave`` answers the calls; without it each takes the next of the house's ``answers``.
+    """
+    mail = MailCatcher(folder / "mails")
     mail.start()
     nexefax = PrivateNexeFax(
-        tmp_path,
-        tmp_path / "spool",
-        {"ACME": ACME},
+        folder,
+        folder / "spool",
+        accounts or {"ACME": ACME},
         general={"tx_retry_time": "1", "tx_max_retries": "1", "sweep_interval": "1",
-                 "ast_control": str(tmp_path / "spool" / "asterisk.ctl")},
+                 "ast_control": str(folder / "spool" / "asterisk.ctl")},
         email={"method": "smtp", "smtp_port": str(mail.port), "from_email": "fax@pbx.example"},
     )  # fmt: skip
     nexefax.write_config()
-    nexefax.add_user("ACME", "bob", "secret")
+    for account in nexefax.accounts:
+        nexefax.add_user(account, "bob", "secret")
     answers: list[Callable[[CallFile], Answer]] = []
-    asterisk = ScriptedAsterisk(nexefax.spool, nexefax.port_fagi, lambda call: answers.pop(0)(call))  # noqa: PLW0108  # popped at each call
-    here = House(nexefax, mail, asterisk, answers)
+
+    def next_answer(call: CallFile) -> Answer:
+        return answers.pop(0)(call)
+
+    asterisk = ScriptedAsterisk(nexefax.spool, nexefax.port_fagi, behave or next_answer)
     asterisk.start()
-    nexefax.start()
+    if start:
+        nexefax.start()
     try:
-        yield here
+        yield House(nexefax, mail, asterisk, answers)
     finally:
         asterisk.stop()
         nexefax.stop()
         mail.stop()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as here:
+        yield here

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -92,13 +93,15 @@ class ScriptedAsterisk:
     def _run(self) -> None:
         while not self._stop.wait(0.02):
             for path in sorted((self.spool / "outgoing").iterdir()):
-                if path.stat().st_mtime <= time.time():
-                    self._dial(path)
+                with suppress(FileNotFoundError):  # withdrawn meanwhile
+                    if path.stat().st_mtime <= time.time():
+                        self._dial(path)
 
     def _dial(self, path: Path) -> None:
         call = read_call_file(path)
         now = time.time()
-        with path.open("a") as file:
+        with path.open("r+") as file:  # safe_append() makes no new file of one that was withdrawn
+            file.seek(0, os.SEEK_END)
             file.write(f"StartRetry: 1 1 ({int(now)})\n")
         os.utime(path, (now, now + int(call.keys["RetryTime"])))
         self.calls.append(call)
@@ -120,10 +123,11 @@ class ScriptedAsterisk:
                 nudge(
                     self.port_fagi, "sent", call.variables["NEXEFAX_FAX"], call.variables["NEXEFAX_ATTEMPT"]
                 )
-        if call.path.exists():
-            with call.path.open("a") as file:
+        done = self.spool / "outgoing_done" / call.path.name
+        with suppress(FileNotFoundError):  # withdrawn meanwhile
+            call.path.rename(done)
+            with done.open("a") as file:
                 file.write(f"\nStatus: {answer.status}\n")
-            call.path.rename(self.spool / "outgoing_done" / call.path.name)
 
 
 def outcome_line(kind: str, values: dict[str, object]) -> str:

@@ -86,7 +86,7 @@ def test_a_fax_for_nobody_is_kept_until_its_account_is_there(house: House, tiff:
     name = NAME.replace("ACME", "NO-BODY")
     path = house.receive(tiff, name, outcome_line("received", SAID | {"account": "NO-BODY"}))
     nudge(house.nexefax.port_fagi, "received", name)
-    fax = wait_until(lambda: fax if (fax := house.fax(1)) and fax.state == "undeliverable" else None)
+    fax = house.wait_for_state(1, "undeliverable")
     assert "no account 'NO-BODY' in accounts.conf" in fax.reason
     assert path.exists()
     assert "fax 1: CAN'T BE DELIVERED" in house.nexefax.log_text()

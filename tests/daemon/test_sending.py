@@ -127,7 +127,7 @@ def test_the_betas_dialplan_without_failed_is_learned_from_outgoing_done(house: 
     [
         ("555-FAX", b"%PDF-1.4", "can't be dialled"),
         ("2025550100\nApplication: System", b"%PDF-1.4", "can't be dialled"),
-        ("2025550100", b"hello", "no PDF"),
+        ("2025550100", b"\x7fELF\x02\x01\x01\x00", "of a kind that can't be faxed"),
         ("2025550100", b"", "empty"),
         ("2025550100", b"%!PS\n%%PDF-1.4\nshowpage", "PostScript"),
     ],

@@ -1,0 +1,351 @@
+"""A crash campaign: the daemon is killed from outside, again and again, while Asterisk, callers and users go on.
+
+The product has no hooks for it. Half of the lives end at a system call chosen beforehand: strace injects SIGKILL when
+a thread of the daemon enters its Nth fsync, rename, …; the others end at a random instant. Users hand each document in
+until it is answered with "ok", always under one request id. What became of everything is then read from outside: call
+files as the scripted Asterisk saw them, mails in the Maildir, files in the spool.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from pathlib import Path
+
+from tests.daemon.conftest import House, open_house
+from tests.daemon.scripted_asterisk import Answer, CallFile, nudge, outcome_line, sent, unanswered
+from web_client import Refused
+
+QUIET_SECONDS = 90.0  # until everything must have ended after the last start; a limit, never a duration
+LIFE_SECONDS = 4.0  # a life whose call never comes is ended from outside
+
+# The steps that make things durable, visible or told: SQLite's commits are pwrite64 and fdatasync, replies sendto.
+# The second number is how often one thread makes the call in an ordinary life; the sweep goes so far.
+STEPS = {
+    "fsync": 30,
+    "fdatasync": 30,
+    "rename,renameat,renameat2": 12,
+    "unlink,unlinkat": 16,
+    "link,linkat": 3,
+    "mkdir,mkdirat": 8,
+    "pwrite64": 60,
+    "sendto": 20,
+}
+
+# Yama (Debian's kernels may have it on) lets a process be traced by its ancestors alone, unless it allows more.
+_TRACEABLE = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(0x59616d61, -1, 0, 0, 0)  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@dataclass(frozen=True)
+class Life:
+    """How one run of the daemon ends: at the ``nth`` of ``calls`` ("" for none), or after ``instant`` seconds.
+
+    ``from_birth``: the calls are counted from the first one on, not only when the daemon is ready.
+    """
+
+    calls: str = ""
+    nth: int = 0
+    instant: float = LIFE_SECONDS
+    from_birth: bool = False
+
+    def __str__(self) -> str:
+        if not self.calls:
+            return f"after {self.instant:.2f} s"
+        return f"{self.calls} #{self.nth}{' from birth' if self.from_birth else ''}"
+
+
+def plan(kills: int, seed: int) -> list[Life]:
+    """``kills`` ends: every second one at a call, drawn evenly from the sweep; the others at random instants."""
+    chance = random.Random(seed)
+    sweep = [Life(calls, nth) for calls, most in STEPS.items() for nth in range(1, most + 1)]
+    chance.shuffle(sweep)
+    lives = []
+    for number in range(kills):
+        if number % 2:
+            lives.append(Life(instant=chance.uniform(0.0, 1.5)))
+        else:
+            chosen = sweep[number // 2 % len(sweep)]
+            lives.append(Life(chosen.calls, chosen.nth, from_birth=chance.random() < 0.15))
+    return lives
+
+
+def behave(call: CallFile) -> Answer:
+    """Answer by the number's last digit and the attempt, so that a repeated dialling would be told apart."""
+    digit, attempt = int(call.variables["FAXTO"][-1]), int(call.variables["NEXEFAX_ATTEMPT"])
+    if digit == 1:
+        return unanswered(5)
+    if digit == 2 and attempt == 1:
+        return unanswered(0, cause=17)
+    if digit == 3 and attempt == 1:
+        return Answer({"status": "SUCCESS", "pages": 0, "error": "HANGUP"})
+    if digit == 4:
+        return Answer({"status": "SUCCESS", "pages": 1}, nudge=False)
+    return sent(1)
+
+
+@dataclass
+class Campaign:
+    """Kills one daemon over and over; :meth:`check` says what is wrong afterwards."""
+
+    house: House
+    tiff: bytes
+    accepted: dict[str, int] = field(default_factory=dict)  # number dialled → the fax's number in the answer
+    incoming: dict[str, Path] = field(default_factory=dict)  # the caller's number → its TIFF in the spool
+    removed_unmailed: list[str] = field(default_factory=list)
+    ends: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._users: list[threading.Thread] = []
+        self._over = threading.Event()
+        self._client = self.house.sign_in()
+        self._mails: dict[Path, EmailMessage] = {}
+
+    def run(self, lives: list[Life]) -> None:
+        """Live and die as planned, then live on until all is quiet."""
+        witness = threading.Thread(target=self._witness, name="witness")
+        witness.start()
+        try:
+            self.house.nexefax.kill()
+            for number, life in enumerate(lives):
+                self._live(life, number)
+            self.house.nexefax.start()
+            deadline = time.monotonic() + QUIET_SECONDS
+            while self.unfinished() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        finally:
+            self._over.set()
+            witness.join()
+            for user in self._users:
+                user.join()
+
+    def unfinished(self) -> list[str]:
+        """What is not through yet, seen from outside."""
+        nexefax = self.house.nexefax
+        told = {number for number, _kind in self._notices()}
+        dialled = {call.variables["FAXTO"] for call in tuple(self.house.asterisk.calls)}
+        left = [f"{user.name} has no answer" for user in self._users if user.is_alive()]
+        left += [f"no notice about {number}" for number in (self.accepted.keys() | dialled) - told]
+        for folder in (nexefax.spool / "tmp", nexefax.spool / "outgoing", nexefax.spool / "nexefax",
+                       nexefax.spool / "outgoing_done"):  # fmt: skip
+            if folder.exists():
+                left += [str(path) for path in folder.iterdir()]
+        return left
+
+    def check(self) -> list[str]:
+        """Everything that must not be: empty when no fax was lost, stuck, or sent twice."""
+        wrong = [f"left: {what}" for what in self.unfinished()]
+        wrong += [f"fax {name} was removed from the spool before its mail" for name in self.removed_unmailed]
+        wrong += self._check_calls()
+        wrong += self._check_mails()
+        nexefax = self.house.nexefax
+        rubbish = [*nexefax.data_dir.rglob(".*"), *(nexefax.folder / "scratch").iterdir()]
+        wrong += [f"rubbish: {path}" for path in rubbish]
+        status = nexefax.command("status", "--json").stdout
+        wrong += [f"the journal has faxes in state {state}: {status}" for state in
+                  ("queued", "rendering", "ready", "calling", "received", "converting", "delivering", "undeliverable",
+                   "waiting", "refused") if f'"{state}"' in status]  # fmt: skip
+        return wrong
+
+    def _check_calls(self) -> Iterator[str]:
+        attempts: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for call in self.house.asterisk.calls:
+            of = (int(call.variables["NEXEFAX_FAX"]), int(call.variables["NEXEFAX_ATTEMPT"]))
+            attempts[call.variables["FAXTO"]].append(of)
+        for number in self.accepted.keys() - attempts.keys():
+            yield f"{number} was never dialled"
+        kinds: dict[str, set[str]] = defaultdict(set)
+        for number, kind in self._notices():
+            kinds[number].add(kind)
+        for number, made in attempts.items():
+            if len({fax for fax, _attempt in made}) != 1:
+                yield f"{number} was faxed under several numbers: {made}"
+            if number in self.accepted and made[0][0] != self.accepted[number]:
+                yield f"{number} was answered as fax {self.accepted[number]}, dialled as {made[0][0]}"
+            expected = 2 if number[-1] in "123" else 1
+            if [attempt for _fax, attempt in made] != list(range(1, expected + 1)):
+                yield f"{number} was dialled in attempts {made} instead of {expected}"
+            if kinds[number] != {"failed" if number[-1] == "1" else "sent"}:
+                yield f"{number}: its notices are {kinds[number]}"
+
+    def _check_mails(self) -> Iterator[str]:
+        ids: dict[str, set[str]] = defaultdict(set)
+        for mail in self.mails():
+            ids[_about(mail)].add(str(mail["Message-ID"]))
+        for about, seen in ids.items():
+            if len(seen) != 1:
+                yield f"mails about {about} have the Message-IDs {seen}"
+        for caller in self.incoming:
+            if f"received {caller}" not in ids:
+                yield f"the fax of {caller} was not mailed"
+
+    def mails(self) -> list[EmailMessage]:
+        """What the mail server has taken, each file read once."""
+        for path in sorted((self.house.mail.folder / "new").glob("*")):
+            if path not in self._mails:
+                message = BytesParser(policy=default).parsebytes(path.read_bytes())
+                assert isinstance(message, EmailMessage)
+                self._mails[path] = message
+        return list(self._mails.values())
+
+    def _notices(self) -> Iterator[tuple[str, str]]:
+        for mail in self.mails():
+            kind, _, number = _about(mail).partition(" ")
+            if kind != "received":
+                yield number, kind
+
+    def _live(self, life: Life, number: int) -> None:
+        nexefax = self.house.nexefax
+        seen = nexefax.log_file.stat().st_size if nexefax.log_file.exists() else 0
+        nexefax.start(wait=False)
+        assert nexefax.process is not None
+        tracer = None
+        if life.calls:
+            if life.from_birth:
+                _wait_for_birth(nexefax.process)
+            else:
+                nexefax.wait_until_ready(seen)
+            tracer = _trace(nexefax.process, life)
+        self._hand_in(number)
+        self._call(number)
+        try:
+            nexefax.process.wait(life.instant)
+            self.ends[life.calls] += 1
+        except subprocess.TimeoutExpired:
+            self.ends["instant"] += 1
+            nexefax.process.kill()
+        status = nexefax.process.wait()
+        nexefax.process = None
+        if tracer is not None:
+            tracer.wait()
+        if status != -signal.SIGKILL:
+            raise AssertionError(f"the daemon ended by itself with {status}; see {nexefax.folder}/stderr.txt")
+
+    def _hand_in(self, number: int) -> None:
+        user = threading.Thread(target=self._insist, args=(f"20255{number:05}",), name=f"user {number}")
+        user.start()
+        self._users.append(user)
+
+    def _insist(self, number: str) -> None:
+        """Hand a document in until the answer is "ok"."""
+        document = self.house.pdf()
+        while not self._over.is_set():
+            try:
+                self.accepted[number] = self._client.send(number, document, request_id=f"request-{number}")
+            except (OSError, Refused):  # no daemon now, or it died before it answered
+                self._over.wait(0.05)
+            except Exception as error:
+                if type(error).__module__ not in ("http.client", "json.decoder"):
+                    raise  # what a half answer is told by
+            else:
+                return
+
+    def _call(self, number: int) -> None:
+        """Leave a received fax in the spool as our dialplan does: TIFF, outcome, nudge."""
+        caller = f"30355{number:05}"
+        unique = f"1700000000.{number}"
+        name = f"nexefax-ACME-20261122-200905-{caller}-{unique}.tiff"
+        said = {"account": "ACME", "caller": caller, "status": "SUCCESS", "pages": 1, "uniqueid": unique}
+        outcome = None if number % 4 == 3 else outcome_line("received", said)
+        self.incoming[caller] = self.house.receive(self.tiff, name, outcome)
+        if outcome is None:  # the beta's dialplan
+            arguments: tuple[str, ...] = ("receive",)
+        else:
+            arguments = ("received", name)
+        caller_thread = threading.Thread(
+            target=self._report, args=(arguments, unique, caller), name=f"caller {number}"
+        )
+        caller_thread.start()
+        self._users.append(caller_thread)
+
+    def _report(self, arguments: tuple[str, ...], unique: str, caller: str) -> None:
+        port = self.house.nexefax.port_fagi
+        nudge(port, *arguments, uniqueid=unique, callerid=caller)
+        while arguments[0] == "receive" and self.incoming[caller].exists() and not self._over.wait(0.3):
+            # the beta's call is its only report; a lost one is found by its age, too late for a test
+            nudge(port, *arguments, uniqueid=unique, callerid=caller)
+
+    def _witness(self) -> None:
+        """Watch the spool: when a TIFF goes, the mail server must have had it."""
+        while not self._over.wait(0.01):
+            gone = [caller for caller, path in tuple(self.incoming.items()) if not path.exists()]
+            if not gone:
+                continue
+            mailed = {_about(mail) for mail in self.mails()}
+            for caller in gone:
+                if f"received {caller}" not in mailed:
+                    self.removed_unmailed.append(caller)
+
+
+def _about(mail: EmailMessage) -> str:
+    """Return "sent NUMBER", "failed NUMBER" or "received NUMBER"."""
+    subject = str(mail["Subject"])
+    if "Received" in subject:
+        attached = next(mail.iter_attachments())
+        return f"received {str(attached.get_filename()).split('-')[1]}"
+    kind = "failed" if "failed" in subject else "sent"
+    return f"{kind} {subject.rsplit(' ', 1)[1]}"
+
+
+def _wait_for_birth(process: subprocess.Popen[bytes]) -> None:
+    """Wait until ``process`` is the daemon, no longer what allows strace to look at it."""
+    command = Path(f"/proc/{process.pid}/cmdline")
+    while command.read_bytes().split(b"\0")[1:2] != [b"-m"]:
+        time.sleep(0.002)
+
+
+def _trace(process: subprocess.Popen[bytes], life: Life) -> subprocess.Popen[bytes]:
+    """Attach strace to all threads of ``process``; the converters that it starts are let go."""
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-b", "execve", "-qqq", "-o", "/dev/null", "-p", str(process.pid),
+         "-e", f"trace={life.calls}", "-e", f"inject={life.calls}:signal=SIGKILL:when={life.nth}"],
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    tasks = Path(f"/proc/{process.pid}/task")
+    while process.poll() is None and tracer.poll() is None:
+        try:
+            texts = [(task / "status").read_text() for task in tasks.iterdir()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if all(f"TracerPid:\t{tracer.pid}" in text for text in texts):
+            break
+        time.sleep(0.005)
+    if process.poll() is None and tracer.poll() is not None:
+        raise AssertionError("strace can't trace the daemon; may this machine's users use ptrace(2)?")
+    return tracer
+
+
+def fax_tiff(folder: Path) -> bytes:
+    """One page as res_fax leaves it."""
+    path = folder / "page.tiff"
+    subprocess.run(
+        ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-sDEVICE=tiffg4", "-r204x196", "-g1728x2287",
+         f"-sOutputFile={path}", "-c", "100 100 moveto 400 0 rlineto stroke showpage"],
+        check=True,
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+@contextmanager
+def open_campaign(folder: Path) -> Iterator[Campaign]:
+    """A house below ``folder``, ready to be run."""
+    assert shutil.which("strace"), "strace is missing: apt install strace"
+    with open_house(folder, behave=behave, start=False) as house:
+        house.nexefax.before = (sys.executable, "-I", "-S", "-c", _TRACEABLE)
+        house.nexefax.start()
+        yield Campaign(house, fax_tiff(folder))
