@@ -232,15 +232,19 @@ async def test_a_chain_of_pages_that_loops(tmp_path: Path) -> None:
     )
 
 
-async def test_a_file_cut_off_between_its_pages(tmp_path: Path) -> None:
+async def test_a_file_cut_off_in_its_last_directory(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "fax.tiff", [GOOD, GOOD])
     path.write_bytes(path.read_bytes()[:-100])
     await repaired(
         path,
-        pages=1,
-        notes=["The fax file is damaged: the directory of page 2 can't be read"],
+        pages=2,
+        notes=[
+            "The fax file is damaged: the directory of page 2 can't be read",
+            "Page 2 is cut off: 220 lines of it are there",
+        ],
         tiff_wanted=True,
     )
+    assert same(pictures(tmp_path / "fax.pdf")[1], IMAGE)
 
 
 async def test_a_page_that_cannot_be_read_is_named(tmp_path: Path) -> None:

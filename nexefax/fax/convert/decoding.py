@@ -139,6 +139,8 @@ class _Decoder:
         """The pictures of pages of one kind, and whether libtiff had nothing to say about them."""
         if not pages:
             return {}, True
+        if way is Route.OURS:
+            return {}, False
         source, result = folder / "pages.tif", folder / "decoded.tif"
         try:
             order, fresh = await asyncio.to_thread(fresh_pages, self._tiff, pages)

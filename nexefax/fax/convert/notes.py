@@ -75,6 +75,8 @@ def _note(page: Decoded) -> str:
         return f"Page {number} is damaged; it is shown as far as it could be decoded"
     if read is None:
         return lines
+    if page.page.carved:
+        return f"Page {number} is cut off: {read.lines - read.damaged} lines of it are there"
     if not read.lines:
         return f"Page {number} arrived empty"
     if not read.complete:

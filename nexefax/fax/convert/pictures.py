@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from nexefax.errors import TiffError
+from nexefax.fax.convert.coding import FLIPPED
 from nexefax.fax.convert.fresh_tiff import CCITT, Strip, rows_per_strip, strips_of
-from nexefax.fax.convert.reading import FLIPPED
 from nexefax.fax.convert.salvage import MAX_LINES, MAX_WIDTH, Salvaged
 from nexefax.fax.convert.tiff import Compression, TiffPage, survey
 
 MAX_PIXELS: Final = 400_000_000  # of a bilevel page: 50 MB, a fax of 29 m
 MAX_COLOUR_PIXELS: Final = 40_000_000  # of any other: 120 MB, A4 at 600 dots per inch
+
+LEAST_LINES: Final = 24  # good ones, before data without a directory is believed to be a page
 
 _EOFB: Final = 0x001001  # end of facsimile block, T.6 section 2.4.1.1
 
@@ -68,6 +70,12 @@ class Decoded:
     black: float | None = None
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether a page that was only guessed at is none: no lines that hold together."""
+        read = self.salvaged
+        return self.page.carved and (read is None or read.lines - 2 * read.damaged < LEAST_LINES)
+
+    @property
     def whole(self) -> bool:
         """Whether the picture has all that can be had of this page: a damaged line stays damaged."""
         read = self.salvaged
@@ -85,15 +93,18 @@ class Decoded:
 
 
 class Route(Enum):
-    """How libtiff is asked for a page: only to read it, to write it as T.6, or as red, green and blue."""
+    """How a page is read: by libtiff, which only reads it, writes it as T.6, or as colours; or by ourselves."""
 
     READ = "read"
     FAX = "fax"
     COLOUR = "colour"
+    OURS = "ours"
 
 
 def route(page: TiffPage) -> Route:
-    """What is needed of libtiff for a page."""
+    """The way for a page; libtiff reads none whose length is not known."""
+    if page.length == 0:
+        return Route.OURS
     if is_single_strip(page):
         return Route.READ
     return Route.FAX if is_fax(page) else Route.COLOUR

@@ -19,11 +19,12 @@ from typing import Final, Literal
 from nexefax.durable import copy_file
 from nexefax.errors import TiffError
 from nexefax.fax.convert.decoding import decode
+from nexefax.fax.convert.lost_pages import recover
 from nexefax.fax.convert.notes import damaged_lines, page_notes, unreadable_note
 from nexefax.fax.convert.paper import paper
 from nexefax.fax.convert.pdf_file import PdfInfo, PdfPage, write_pdf
 from nexefax.fax.convert.pictures import Decoded
-from nexefax.fax.convert.tiff import survey
+from nexefax.fax.convert.tiff import Survey, survey
 from nexefax.process import scratch_directory
 
 log = logging.getLogger("nexefax.convert")
@@ -66,14 +67,13 @@ async def to_pdf(
     """
     tiff = await asyncio.to_thread(tiff.absolute)  # the children work elsewhere
     deadline = asyncio.get_running_loop().time() + timeout
-    try:
-        found = await asyncio.to_thread(survey, tiff)
-    except TiffError as error:
-        log.warning("%s: %s", tiff, error)
+    found = await asyncio.to_thread(_survey, tiff)
+    if found is None:
         note = unreadable_note(await asyncio.to_thread(_beginning, tiff))
         return Received("unreadable", 0, "", (note,), None, tiff_wanted=True)
     async with scratch_directory(tmp_dir) as scratch:
         pages = await decode(tiff, found.pages, scratch=scratch, deadline=deadline)
+        pages = [page for page in pages if not page.is_nothing]
         shown = [page for page in pages if page.picture is not None]
         if not shown:
             return Received("unreadable", 0, "", (unreadable_note(b"II"),), None, tiff_wanted=True)
@@ -91,6 +91,16 @@ async def to_pdf(
         damaged,
         tiff_wanted=bool(found.fault) or not all(page.whole for page in pages),
     )
+
+
+def _survey(tiff: Path) -> Survey | None:
+    """The pages of a TIFF, sought for where its directories are broken; None when there is none."""
+    try:
+        found = survey(tiff)
+    except TiffError as error:
+        log.warning("%s: %s", tiff, error)
+        return recover(tiff, None)
+    return recover(tiff, found) if found.fault else found
 
 
 def _beginning(tiff: Path) -> bytes:

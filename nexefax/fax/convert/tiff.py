@@ -95,6 +95,7 @@ class TiffPage:
     clean_data: int | None
     bad_run: int | None
     software: bytes = b""  # what wrote the file, cut to 32 bytes
+    carved: bool = False  # there is no directory: the data was found, the tags are guessed (`lost_pages`)
 
     @property
     def bilevel(self) -> bool:
@@ -123,10 +124,14 @@ class TiffPage:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All directories that can be read, and a plain clause on what stopped the reading (or '')."""
+    """All directories that can be read, and a plain clause on what stopped the reading (or '').
+
+    ``cut`` says that the chain goes on to a directory that is not there.
+    """
 
     pages: tuple[TiffPage, ...]
     fault: str
+    cut: bool = False
 
 
 def read_directories(path: Path) -> list[TiffPage]:
@@ -152,7 +157,7 @@ def survey(path: Path) -> Survey:
         pages: list[TiffPage] = []
         seen: set[int] = set()
         strips_left = MAX_STRIPS
-        offset, fault = layout.first, ""
+        offset, fault, cut = layout.first, "", False
         while offset and not fault:
             if offset in seen:
                 fault = f"its chain of pages runs in a circle after page {len(pages)}"
@@ -162,15 +167,15 @@ def survey(path: Path) -> Survey:
                 seen.add(offset)
                 directory = Directory.at(source, layout, offset)
                 if directory is None:
-                    fault = f"the directory of page {len(pages) + 1} can't be read"
+                    fault, cut = f"the directory of page {len(pages) + 1} can't be read", True
                 else:
-                    page = _page(directory, number=len(pages) + 1, offset=offset, strips_left=strips_left)
+                    page = page_of(directory, number=len(pages) + 1, offset=offset, strips_left=strips_left)
                     pages.append(page)
                     strips_left -= len(page.strip_offsets) + len(page.strip_counts)
                     offset = directory.following
     if not pages:
         raise TiffError("The TIFF file has no page that can be read.")
-    return Survey(tuple(pages), fault)
+    return Survey(tuple(pages), fault, cut)
 
 
 def count_pages(path: Path) -> int:
@@ -195,7 +200,7 @@ def count_pages(path: Path) -> int:
         return 0
 
 
-def _page(directory: Directory, *, number: int, offset: int, strips_left: int) -> TiffPage:
+def page_of(directory: Directory, *, number: int, offset: int, strips_left: int) -> TiffPage:
     """The page that a directory describes; defaults are those of TIFF 6.0."""
 
     def one(tag: int, default: int) -> int:

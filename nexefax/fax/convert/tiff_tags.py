@@ -111,6 +111,17 @@ class Directory:
     def __contains__(self, tag: int) -> bool:
         return tag in self._tags
 
+    def extent(self, offset: int) -> int:
+        """Where this directory, which is at ``offset``, and its values end."""
+        head, size, link = (8, 20, 8) if self._layout.big else (2, 12, 4)
+        end = offset + head + size * len(self._tags) + link
+        for kind, count, field in self._tags.values():
+            length = struct.calcsize("=" + KINDS.get(kind, "")) * count
+            if length > len(field):
+                (where,) = struct.unpack(self._layout.order + ("Q" if self._layout.big else "I"), field)
+                end = max(end, where + length if where + length <= self._source.size else 0)
+        return end
+
     def raw(self, tag: int, limit: int) -> tuple[int, int, bytes] | None:
         """Type, count and bytes of a value of at most ``limit`` bytes, None when it can't be had."""
         kind, count, field = self._tags.get(tag, (0, 0, b""))
