@@ -42,17 +42,9 @@ def open_selected(path: Path, etag: str, method: str, headers: Headers) -> Opene
         HttpError: 404 when there is no such regular file.
         OSError: it can't be read.
     """
-    try:
-        # O_NONBLOCK: opening a FIFO that lies there by mistake must not wait for its other end.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        raise HttpError(404, "There is no such file.") from None
-    file = FileIO(descriptor, "rb")
+    file, facts = _open_regular(path)
     opened: OpenedFile | None = None
     try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise HttpError(404, "There is no such file.")
         tag = f'"{etag or f"{facts.st_mtime_ns:x}-{facts.st_size:x}"}"'
         chosen = select(method, headers, etag=tag, modified=facts.st_mtime, size=facts.st_size)
         opened = OpenedFile(chosen, tag, facts.st_mtime, facts.st_size, b"", None)
@@ -65,6 +57,19 @@ def open_selected(path: Path, etag: str, method: str, headers: Headers) -> Opene
     finally:
         if opened is None or opened.rest is None:
             file.close()
+
+
+def _open_regular(path: Path) -> tuple[FileIO, os.stat_result]:
+    try:
+        # O_NONBLOCK: opening a FIFO that lies there by mistake must not wait for its other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        raise HttpError(404, "There is no such file.") from None
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(descriptor)
+        raise HttpError(404, "There is no such file.")
+    return FileIO(descriptor, "rb"), facts
 
 
 def read_piece(file: FileIO, wanted: int) -> bytes:

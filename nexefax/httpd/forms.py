@@ -160,7 +160,7 @@ def _feed(parser: PushMultipartParser, parts: _Parts, piece: bytes) -> None:
             parts.take(event)
     except ParserLimitReached as error:
         raise HttpError(413, f"The form has too much of something: {error}.") from error
-    except (MultipartError, ValueError) as error:  # ValueError: a charset that Python does not know
+    except MultipartError as error:
         raise _no_form(error) from error
 
 

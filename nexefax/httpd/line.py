@@ -63,11 +63,9 @@ class Line(asyncio.BufferedProtocol):
 
     def opened(self) -> None:
         """The connection is there: to be given its task."""
-        raise NotImplementedError
 
     def lost(self) -> None:
         """The connection has gone."""
-        raise NotImplementedError
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._shared

@@ -76,7 +76,7 @@ class HttpServer:
         )
 
     async def start(self, host: str, port: int) -> int:
-        """Listen on an address ("" for all); port 0 takes a free one. Returns the port.
+        """Listen on an address ("" for all); port 0 takes a free one. Returns the first address's port.
 
         Raises:
             OSError: the address can't be had.
