@@ -63,21 +63,29 @@ class Daemon:
         try:
             worker = Worker(journal, lambda: self._config)
             await worker.recover()
+            refused: OSError | None = None
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(worker.run(), name="worker"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
                 ]
-                async with AsyncExitStack() as stack:
-                    servers = await self._open(stack, journal, worker)
-                    reload = self._reload_when_asked(worker, *servers)
-                    running.append(tasks.create_task(reload, name="reload"))
-                    systemd.notify("READY=1")
-                    await self._stop.wait()
-                    systemd.notify("STOPPING=1")
-                    log.info("NexeFax stops")
+                try:
+                    async with AsyncExitStack() as stack:
+                        servers = await self._open(stack, journal, worker)
+                        reload = self._reload_when_asked(worker, *servers)
+                        running.append(tasks.create_task(reload, name="reload"))
+                        systemd.notify("READY=1")
+                        await self._stop.wait()
+                        systemd.notify("STOPPING=1")
+                        log.info("NexeFax stops")
+                except (
+                    OSError
+                ) as error:  # a port in use: a sentence, where the group would make it a traceback
+                    refused = error
                 for task in running:
                     task.cancel()
+            if refused is not None:
+                raise refused
         finally:
             await journal.close()
 
@@ -246,4 +254,8 @@ def serve(directory: Path) -> None:
         caged = cage.report()
         for sentence in caged.sentences:
             log.log(logging.INFO if caged.holds else logging.ERROR, "%s", sentence)
-        asyncio.run(Daemon(directory, loaded).run())
+        try:
+            asyncio.run(Daemon(directory, loaded).run())
+        except ExceptionGroup:
+            log.exception("a part of NexeFax broke down; NexeFax ends, and systemd starts it again")
+            raise

@@ -1,7 +1,8 @@
 """A long crash campaign: ``python -m tests.bench.crash --kills 500 [--seed N] [--houses 2]``, from the checkout's root.
 
 Needs strace and the packages of the tests; not to be run as root. Each house is one daemon that is killed again and
-again (see tests/daemon/crashes.py). All that went wrong is printed at the end; the exit status is 1 if there was anything.
+again (see tests/daemon/crashes.py). All that went wrong is printed at the end, and the exit status says whether there
+was anything.
 """
 
 from __future__ import annotations
