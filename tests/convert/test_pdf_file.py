@@ -62,9 +62,9 @@ def test_an_unknown_orientation_is_upright(tmp_path: Path) -> None:
 
 
 def test_pixels_are_not_square(tmp_path: Path) -> None:
-    page = PdfPage(1728, 1078, 204, 98, t6(drawing(1728, 1078)))
-    assert "Page size:       609.882 x 792 pts" in tool("pdfinfo", made(tmp_path, page))
-    assert page.size == pytest.approx((609.88, 792), abs=0.01)
+    page = PdfPage(1728, 49, 204, 98, t6(drawing(1728, 49)))
+    assert "Page size:       609.882 x 36 pts" in tool("pdfinfo", made(tmp_path, page))
+    assert page.size == pytest.approx((609.88, 36), abs=0.01)
 
 
 def test_each_page_has_its_own_size(tmp_path: Path) -> None:

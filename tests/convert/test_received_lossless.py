@@ -173,11 +173,11 @@ async def test_pages_that_share_a_strip(tmp_path: Path) -> None:
     raw = bytearray(path.read_bytes())
     start = int.from_bytes(raw[4:8], "little")
     directory = bytes(raw[start:-4])
-    for _ in range(99):  # each directory is the first once more
+    for _ in range(39):  # each directory is the first once more
         raw[-4:] = len(raw).to_bytes(4, "little")
         raw += directory + bytes(4)
     path.write_bytes(raw)
-    await lossless(path, [IMAGE] * 100)
+    await lossless(path, [IMAGE] * 40)
 
 
 async def test_three_metres(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_three_metres(tmp_path: Path) -> None:
 
 async def test_blank_pages_and_noise_are_delivered(tmp_path: Path) -> None:
     blank = Image.new("1", (1728, 220), 255)
-    noise = Image.effect_noise((1728, 220), 200).convert("1", dither=Image.Dither.NONE)
+    noise = Image.effect_noise((400, 60), 200).convert("1", dither=Image.Dither.NONE)
     path = write_tiff(tmp_path / "fax.tiff", [fax(IMAGE), fax(noise), fax(blank), fax(blank)])
     await lossless(path, [IMAGE, noise, blank, blank])
 
