@@ -73,10 +73,11 @@ async def test_a_body_that_trickles_in(serve: Serve) -> None:
 
 
 async def test_a_slow_body_that_keeps_the_rate(serve: Serve) -> None:
-    limits = HttpLimits(body_timeout=0.1, body_rate=1)
+    """All its silences together are longer than one may be."""
+    limits = HttpLimits(body_timeout=1.0, body_rate=1)
     async with await (await serve(limits=limits)).wire() as wire:
-        await wire.send(request("/", "POST", b"x" * 200)[:-200])
-        await _trickle(wire, b"x" * 200, 5)
+        await wire.send(request("/", "POST", b"x" * 1100)[:-1100])
+        await _trickle(wire, b"x" * 1100, 5)
         assert (await wire.reply()).status == 200
 
 
