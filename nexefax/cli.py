@@ -89,8 +89,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(directory: Path) -> int:
+    from nexefax.allocator import give_back_freed_memory
     from nexefax.daemon import serve
 
+    give_back_freed_memory()
     serve(directory)
     return EXIT_OK
 
