@@ -69,19 +69,18 @@ class Daemon:
                     tasks.create_task(worker.run(), name="worker"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
                 ]
-                try:
-                    async with AsyncExitStack() as stack:
+                async with AsyncExitStack() as stack:
+                    try:
                         servers = await self._open(stack, journal, worker)
+                    except OSError as error:
+                        refused = error  # a port in use: a sentence, which the groups would make a traceback
+                    else:
                         reload = self._reload_when_asked(worker, *servers)
                         running.append(tasks.create_task(reload, name="reload"))
                         systemd.notify("READY=1")
                         await self._stop.wait()
                         systemd.notify("STOPPING=1")
                         log.info("NexeFax stops")
-                except (
-                    OSError
-                ) as error:  # a port in use: a sentence, where the group would make it a traceback
-                    refused = error
                 for task in running:
                     task.cancel()
             if refused is not None:

@@ -29,7 +29,7 @@ from tests.daemon.scripted_asterisk import Answer, CallFile, nudge, outcome_line
 from web_client import Refused
 
 QUIET_SECONDS = 90.0  # until everything must have ended after the last start; a limit, never a duration
-LIFE_SECONDS = 4.0  # a life whose call never comes is ended from outside
+LIFE_SECONDS = 60.0  # a life that neither comes to its call nor to rest; a limit, never a duration
 
 # The steps that make things durable, visible or told: SQLite's commits are pwrite64 and fdatasync, replies sendto.
 # The second number is how often one thread makes the call in an ordinary life; the sweep goes so far.
@@ -61,7 +61,7 @@ class Life:
 
     calls: str = ""
     nth: int = 0
-    instant: float = LIFE_SECONDS
+    instant: float = 0.0
     from_birth: bool = False
 
     def __str__(self) -> str:
@@ -223,10 +223,9 @@ class Campaign:
             tracer = _trace(nexefax.process, life)
         self._hand_in(number)
         self._call(number)
-        try:
-            nexefax.process.wait(life.instant)
+        if self._wait_for_end(nexefax.process, life):
             self.ends[life.calls] += 1
-        except subprocess.TimeoutExpired:
+        else:
             self.ends["instant"] += 1
             nexefax.process.kill()
         status = nexefax.process.wait()
@@ -235,6 +234,15 @@ class Campaign:
             tracer.wait()
         if status != -signal.SIGKILL:
             raise AssertionError(f"the daemon ended by itself with {status}; see {nexefax.folder}/stderr.txt")
+
+    def _wait_for_end(self, process: subprocess.Popen[bytes], life: Life) -> bool:
+        """Tell whether the daemon was killed at a call, and not at an instant or when it had nothing left to do."""
+        deadline = time.monotonic() + (LIFE_SECONDS if life.calls else life.instant)
+        while process.poll() is None:
+            if time.monotonic() > deadline or (life.calls and not self.unfinished()):
+                return False
+            self._over.wait(0.02)
+        return True
 
     def _hand_in(self, number: int) -> None:
         user = threading.Thread(target=self._insist, args=(f"20255{number:05}",), name=f"user {number}")

@@ -69,7 +69,12 @@ def test_two_accounts_side_by_side(tmp_path: Path) -> None:
         assert second.keys["Channel"] == "PJSIP/other/sip:2025550102@127.0.0.1"
         for account in ("ACME", "Other"):
             name = f"nexefax-{account}-20261122-200905-12025550100-{account}.tiff"
-            said = {"account": account, "caller": "12025550100", "status": "SUCCESS", "uniqueid": account}
+            said: dict[str, object] = {
+                "account": account,
+                "caller": "12025550100",
+                "status": "SUCCESS",
+                "uniqueid": account,
+            }
             house.receive(b"II*\0", name, outcome_line("received", said))
             nudge(house.nexefax.port_fagi, "received", name)
         for subject in ("New eFax Received", "A fax for Other", "sent to 2025550101", "sent to 2025550102"):
@@ -275,7 +280,7 @@ def test_what_a_killed_run_left_in_the_scratch_folder_goes(tmp_path: Path) -> No
     with open_house(tmp_path, start=False) as house:
         scratch = house.nexefax.folder / "scratch"
         (scratch / "child-0123").mkdir(parents=True)
-        (scratch / "upload").write_bytes(b"half")
+        (scratch / "upload-x").write_bytes(b"half")
         house.nexefax.start()
         assert list(scratch.iterdir()) == []
         assert scratch.stat().st_mode & 0o777 == 0o700

@@ -16,4 +16,4 @@ def test_what_is_accepted_survives_every_death(tmp_path: Path, seed: int) -> Non
         assert campaign.check() == []
         assert sum(campaign.ends.values()) == KILLS
         assert len(campaign.accepted) == KILLS
-        assert len([calls for calls in campaign.ends if calls not in ("", "instant")]) > 3
+        assert campaign.ends.keys() - {"instant"}

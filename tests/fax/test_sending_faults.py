@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from nexefax import durable
 from nexefax.errors import ChildFailed, ChildMissing, JournalError
 from nexefax.fax import job, records, rendering
 from nexefax.fax.outcome import Outcome
@@ -35,7 +34,7 @@ async def render_all(shop: Workshop) -> None:
 async def test_a_full_disk_takes_no_document_and_leaves_nothing(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(durable.shutil, "copyfileobj", no_space)
+    monkeypatch.setattr("nexefax.durable.shutil.copyfileobj", no_space)
     with pytest.raises(OSError, match="No space"):
         await shop.sending.accept(shop.submission())
     assert list(shop.folders.outgoing.iterdir()) == []
