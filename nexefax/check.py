@@ -116,7 +116,11 @@ def _folders(config: Config) -> Iterator[Finding]:
     parent = general.tmp_dir if general.tmp_dir.exists() else general.tmp_dir.parent
     yield _writable(parent, "[general]: tmp_dir", "uploads and conversions")
     yield _writable(config.logging.file.parent, "[logging]: file", "the log")
-    yield _writable(config.server.control_socket.parent, "[server]: control_socket", "the command line")
+    run_dir = config.server.control_socket.parent
+    if run_dir.parent == Path("/run") and not run_dir.exists():
+        yield Finding("ok", f"{run_dir}: the command line; the unit makes it when NexeFax starts")
+    else:
+        yield _writable(run_dir, "[server]: control_socket", "the command line")
 
 
 def _writable(folder: Path, option: str, purpose: str) -> Finding:

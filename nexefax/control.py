@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from nexefax import __version__
@@ -14,6 +16,7 @@ from nexefax.fax import records
 from nexefax.httpd import Handler, Request, Response, Router
 from nexefax.store import Journal
 
+UNTAKEN_SECONDS = 120.0  # Asterisk looks into its spool every second
 STUCK_SECONDS = 3_600.0  # a mail that has waited longer is worth a line to the administrator
 
 
@@ -28,7 +31,7 @@ def control_handler(config: Callable[[], Config], journal: Journal) -> Handler:
             "pid": os.getpid(),
             "running_since": started,
             "accounts": [account.id for account in config().accounts.values()],
-            "warnings": spool_warnings(config()),
+            "warnings": await asyncio.to_thread(spool_warnings, config()),
         }
         return Response.json(seen | counts)
 
@@ -57,9 +60,23 @@ def spool_warnings(config: Config) -> list[str]:
         found.append(f"{general.ast_call_dir} can't be written: faxes wait")
     if not os.access(general.rx_dir, os.R_OK | os.X_OK):
         found.append(f"{general.rx_dir} can't be read: no fax is received")
+    if general.ast_control.exists() and _has_untaken_call(general.ast_call_dir):
+        found.append(
+            f"Asterisk runs, but leaves call files in {general.ast_call_dir} alone: faxes wait; config.conf, [general]:"
+            " ast_call_dir must be the folder outgoing of its spool"
+        )
     if not general.ast_control.exists():
         found.append(f"Asterisk does not seem to run: {general.ast_control} is not there; faxes wait for it")
     return found
+
+
+def _has_untaken_call(outgoing: Path) -> bool:
+    """Whether a call file of ours lies untouched: Asterisk sets the time of one that it takes far ahead."""
+    for path in outgoing.glob("nexefax-*.call"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - UNTAKEN_SECONDS:
+                return True
+    return False
 
 
 def _is_writable(folder: Path) -> bool:

@@ -35,13 +35,21 @@ def ask_daemon(config: Config, target: str) -> dict[str, Any]:
     connection = _UnixConnection(config.server.control_socket)
     try:
         connection.request("GET", target)
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise JournalError(
+                f"NexeFax runs, but can't say what it does: {body.decode(errors='replace').strip()}"
+            )
+        answer: dict[str, Any] = json.loads(body)
     except (FileNotFoundError, ConnectionRefusedError):
         return _read_journal(config)
     except PermissionError as error:
         raise JournalError(
             f"{config.server.control_socket} may be used by root and NexeFax's user only; try with sudo"
         ) from error
+    except (http.client.HTTPException, TimeoutError, ValueError) as error:
+        raise JournalError(f"NexeFax runs, but does not answer: {error!r}; see its log") from error
     else:
         return answer
     finally:

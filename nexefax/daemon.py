@@ -58,9 +58,9 @@ class Daemon:
 
     async def _run(self) -> None:
         general = self._config.general
-        await asyncio.to_thread(prepare_scratch, general.tmp_dir)
-        journal = await Journal.open(general.data_dir)
+        journal = await Journal.open(general.data_dir)  # first: its lock says that no other daemon works here
         try:
+            await asyncio.to_thread(prepare_scratch, general.tmp_dir)
             worker = Worker(journal, lambda: self._config)
             await worker.recover()
             refused: OSError | None = None
@@ -228,9 +228,8 @@ def prepare_scratch(tmp_dir: Path) -> None:
         raise ConfigError(f"{where} belongs to another user; remove it, or name another folder")
     tmp_dir.chmod(0o700)
     remove_leftovers(tmp_dir)
-    for entry in tmp_dir.iterdir():
-        if not entry.is_dir():
-            entry.unlink(missing_ok=True)  # an upload that was never answered
+    for upload in tmp_dir.glob("upload-*"):  # by httpd/forms.py, never answered
+        upload.unlink(missing_ok=True)
 
 
 async def _feed_watchdog() -> None:

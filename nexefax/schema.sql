@@ -25,6 +25,7 @@ CREATE TABLE fax (
     max_attempts  INTEGER NOT NULL DEFAULT 1,
     incomplete    INTEGER NOT NULL DEFAULT 0,
     doubtful      INTEGER NOT NULL DEFAULT 0,             -- an attempt's outcome is unknown: it may arrive twice
+    arrived       INTEGER NOT NULL DEFAULT 0,             -- an earlier attempt arrived while a later one was running
     tiff_wanted   INTEGER NOT NULL DEFAULT 0,             -- in: the TIFF holds something that the PDF does not
     notes         TEXT    NOT NULL DEFAULT '[]',          -- JSON list of sentences
     request_id    TEXT,                                   -- what a page sends twice is taken once

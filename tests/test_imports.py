@@ -35,8 +35,8 @@ LAYERS = [
     ("nexefax.errors", 0),
 ]
 PURE = [
-    "fax/job.py", "fax/reconcile.py", "fax/cause.py", "fax/outcome.py", "fax/number.py", "config/changes.py",
-    "fastagi/protocol.py", "fastagi/commands.py", "httpd/protocol.py",
+    "fax/job.py", "fax/commands.py", "fax/reconcile.py", "fax/cause.py", "fax/outcome.py", "fax/number.py",
+    "config/changes.py", "fastagi/protocol.py", "fastagi/commands.py", "httpd/protocol.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "socket", "os", "subprocess", "threading", "sqlite3", "random"}
 FAX_WORDS = ("nexefax.fax", "nexefax.fastagi", "nexefax.web", "nexefax.config", "nexefax.store")

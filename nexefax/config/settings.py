@@ -147,7 +147,7 @@ class General:
     ast_control: Path = option(
         kinds.PATH,
         Path("/var/run/asterisk/asterisk.ctl"),
-        "Asterisk's control socket: what is being sent right now is asked there.",
+        "Asterisk's control socket: its time tells when Asterisk was restarted.",
     )
 
     def __post_init__(self) -> None:
@@ -161,7 +161,7 @@ class General:
 class Logging:
     """Section [logging]."""
 
-    file: Path = option(kinds.PATH, Path("/var/log/nexefax/info.log"), "The log file of NexeFax.")
+    file: Path = option(kinds.PATH, Path("/var/log/nexefax/info.log"), "The log file of NexeFax.", live=False)
     debug: bool = option(kinds.YES_NO, False, "Log more, to find a problem.")
 
 

@@ -16,7 +16,9 @@ from nexefax.durable import remove_file
 from nexefax.errors import SpoolError
 from nexefax.fax import records
 from nexefax.fax.callfile import Spool
-from nexefax.fax.job import ClearSpool, Event, Policy, Step, WithdrawCall, WriteLetter, step
+from nexefax.fax.commands import ClearSpool, WithdrawCall, WithdrawLetter, WriteLetter
+from nexefax.fax.job import Event, Policy, Step, step
+from nexefax.fax.spool_files import journal_name
 from nexefax.store import Journal
 
 log = logging.getLogger("nexefax.fax")
@@ -85,6 +87,8 @@ class Bookkeeper:
         for command in after.commands:
             if isinstance(command, WriteLetter):
                 records.add_mail(connection, fax.id, command.letter, self._message_id(), now)
+            elif isinstance(command, WithdrawLetter):
+                records.withdraw_mail(connection, fax.id, command.letter)
 
     async def _carry_out(self, after: Step) -> None:
         for command in after.commands:
@@ -96,9 +100,8 @@ class Bookkeeper:
                 except SpoolError as error:
                     log.warning("fax %d: its call file can't be removed: %s", after.fax.id, error)
             elif isinstance(command, ClearSpool) and after.fax.spool_name:
-                await asyncio.to_thread(
-                    clear_spool, self.config().general.rx_dir / after.fax.spool_name, after.fax.id
-                )
+                tiff = spooled(self.config().general.rx_dir, after.fax.spool_name)
+                await asyncio.to_thread(clear_spool, tiff, after.fax.id)
 
     def _policy(self, fax: records.Fax) -> Policy:
         config = self.config()
@@ -111,6 +114,15 @@ class Bookkeeper:
 
     def _message_id(self) -> str:
         return make_msgid(domain=self.config().email.from_email.rpartition("@")[2] or "localhost")
+
+
+def spooled(rx_dir: Path, spool_name: str) -> Path:
+    """Return the path of a received TIFF whose name the journal holds (:func:`journal_name`)."""
+    plain = rx_dir / spool_name
+    if "\\x" not in spool_name or plain.exists():
+        return plain
+    named = (path for path in rx_dir.iterdir() if journal_name(path.name) == spool_name)
+    return next(named, plain)
 
 
 def clear_spool(tiff: Path, fax_id: int) -> None:

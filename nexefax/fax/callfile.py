@@ -72,9 +72,13 @@ def station_id(number: str) -> str:
 
 
 def header_text(name: str) -> str:
-    """Return ``name`` in ASCII, since the header line of spandsp prints one glyph a byte, cut to 50."""
+    """Return ``name`` in ASCII, since the header line of spandsp prints one glyph a byte, cut to 50.
+
+    Parentheses go: a lone one would end ``Set()`` in the dialplan.
+    """
     replaced = name.translate(_TRANSLITERATED)
     plain = unicodedata.normalize("NFKD", replaced).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[()]", " ", plain)
     return " ".join(_CONTROL.sub(" ", plain).split())[:HEADER_LENGTH].strip()
 
 

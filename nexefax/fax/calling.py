@@ -16,14 +16,16 @@ from nexefax.errors import SpoolError
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.callfile import Call, call_text, header_text, station_id
+from nexefax.fax.cause import Cause
 from nexefax.fax.evidence import look_at
 from nexefax.fax.folders import Folders, with_suffix
-from nexefax.fax.reconcile import Ended, HandOver, judge
+from nexefax.fax.reconcile import Ended, HandOver, Seen, judge
 
 log = logging.getLogger("nexefax.fax")
 
 SPOOL_RETRY = 60.0  # seconds until a spool that can't be used is tried again
 CALL_SETUP_SECONDS = 120.0  # T.38 negotiation, training, and the hangup, on top of ringing
+UNTAKEN_SECONDS = 120.0  # Asterisk looks into its spool every second
 PAGE_OVERHEAD_SECONDS = 30.0  # between two pages: retraining and repeated confirmations
 
 
@@ -38,6 +40,9 @@ class Calling:
             asyncio.Lock()
         )  # a call file is staged, judged or cleared away, never two of these
 
+        self._untaken: set[tuple[int, int]] = set()  # call files that a running Asterisk leaves alone
+        self._stuck: set[tuple[int, int]] = set()  # call files that can't be removed
+
     @property
     def _config(self) -> Config:
         return self._bookkeeper.config()
@@ -46,8 +51,14 @@ class Calling:
         """Make the next attempt of a fax that is ready; a spool that can't be used costs no attempt."""
         account = self._config.account(fax.account)
         if account is None:
-            reason = f"the account {fax.account} is no longer configured"
-            await self.defer(fax, SpoolError(reason))
+            reason = (
+                f"the account {fax.account} is no longer in accounts.conf; add it again, and the fax is sent"
+            )
+            if fax.reason != reason:
+                log.error("fax %d: %s", fax.id, reason)
+            await self._bookkeeper.record(fax.id, job.CallDeferred(time.time() + SPOOL_RETRY, reason))
+            return
+        if await self._known_better(fax):
             return
         async with self._one_at_a_time:
             try:
@@ -56,6 +67,27 @@ class Calling:
                 await self.defer(fax, error)
                 return
             await self._place(fax, fax.attempts + 1)
+
+    async def _known_better(self, fax: records.Fax) -> bool:
+        """Look once more at attempts whose outcome was unknown before the next one: a report may lie there by now.
+
+        The same goes for an attempt that the journal does not know though its files are there, after an older journal
+        was restored. True when nothing is to be dialled now.
+        """
+        following = fax.attempts + 1
+        if await asyncio.to_thread(self._was_dialled, fax.id, following):
+            async with self._one_at_a_time:
+                await self._place(fax, following)
+        else:
+            for row in await self._journal.read(lambda c: records.attempts_of(c, fax.id)):
+                if row.cause == Cause.UNKNOWN:
+                    await self.settle(fax.id, row.number)
+        now = await self._journal.read(lambda c: records.load_fax(c, fax.id))
+        return now is None or now.state != job.State.READY
+
+    def _was_dialled(self, fax_id: int, attempt: int) -> bool:
+        stem = self._folders.stem(fax_id, attempt)
+        return any(with_suffix(stem, suffix).exists() for suffix in (".started", ".outcome"))
 
     async def _place(self, fax: records.Fax, attempt: int) -> None:
         now = time.time()
@@ -84,10 +116,26 @@ class Calling:
                 look_at, self._folders, self._bookkeeper.spool, self._config.general.ast_control, row, fax
             )
             verdict = judge(evidence.seen, time.time())
+            self._tell_untaken(row, evidence.seen)
             if isinstance(verdict, HandOver):
                 await self._hand_over(fax_id, attempt)
             elif isinstance(verdict, Ended):
                 await self._end(row, verdict, evidence.line)
+
+    def _tell_untaken(self, row: records.Attempt, seen: Seen) -> None:
+        """Say once that an Asterisk which runs does not take a call file: it waits for ever otherwise."""
+        key = (row.fax, row.number)
+        ours = (
+            seen.waiting and seen.dialling_since is None and seen.started_at is None and seen.outcome is None
+        )
+        since = max(row.started, seen.asterisk_since or time.time())
+        if ours and time.time() - since > UNTAKEN_SECONDS and key not in self._untaken:
+            self._untaken.add(key)
+            log.error(
+                "fax %d: Asterisk runs, but does not take the call file; config.conf, [general]: ast_call_dir must be"
+                " the folder outgoing of its spool (astspooldir), and pbx_spool.so must be loaded",
+                row.fax,
+            )
 
     async def _hand_over(self, fax_id: int, attempt: int) -> None:
         try:
@@ -108,8 +156,13 @@ class Calling:
                 row = await self._journal.read(
                     lambda c, fax_id=fax_id, attempt=attempt: records.load_attempt(c, fax_id, attempt)  # type: ignore[misc]
                 )
-                if row is not None and row.ended is not None:
+                if row is None or row.ended is None or (fax_id, attempt) in self._stuck:
+                    continue
+                try:
                     await asyncio.to_thread(self._bookkeeper.spool.withdraw, fax_id, attempt)
+                except SpoolError as error:  # said once; it must not keep others from being judged
+                    log.warning("fax %d: its call file can't be removed: %s", fax_id, error)
+                    self._stuck.add((fax_id, attempt))
 
     async def defer(self, fax: records.Fax, error: Exception) -> None:
         """Try to call again later, and say why."""
@@ -120,8 +173,7 @@ class Calling:
 
     def _stage(self, fax: records.Fax, account: Account, attempt: int) -> None:
         stem = self._folders.stem(fax.id, attempt)
-        for suffix in (".started", ".cancel", ".outcome", ".tiff"):
-            with_suffix(stem, suffix).unlink(missing_ok=True)  # of a commit that a power cut took back
+        with_suffix(stem, ".tiff").unlink(missing_ok=True)  # of a try whose call file could not be staged
         self._bookkeeper.spool.withdraw(fax.id, attempt)
         os.link(self._folders.fax_tiff(fax.id), with_suffix(stem, ".tiff"))
         sync_folder(stem.parent)
@@ -183,7 +235,7 @@ def call_for(config: Config, account: Account, fax: records.Fax, attempt: int, s
             "FAXOPT_T38TIMEOUT": str(general.tx_faxopt_t38timeout),
             "FAXOPT_NEGOTIATE_BOTH": _yes_no(general.tx_faxopt_negboth),
             "FAXOPT_LOCALSTATIONID": station_id(account.tx_number),
-            "FAXOPT_HEADERINFO": header_text(account.tx_name),
+            "FAXOPT_HEADERINFO": header_text(account.tx_name) or station_id(account.tx_number),
             "FAXTO": fax.number,
             "FAXFILE": str(with_suffix(stem, ".tiff")),
             "NEXEFAX_STEM": str(stem),

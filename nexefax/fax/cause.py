@@ -24,7 +24,6 @@ class Cause(StrEnum):
     DROPPED = "dropped"
     PAGE_NOT_CONFIRMED = "page-not-confirmed"
     FILE_ERROR = "file-error"
-    RESTARTED = "restarted"
     UNKNOWN = "unknown"
 
 
@@ -70,7 +69,6 @@ _SENTENCES = {
     Cause.REFUSED: "the call was refused",
     Cause.UNALLOCATED: "the number does not exist",
     Cause.UNREACHABLE: "the number could not be reached",
-    Cause.RESTARTED: "the telephone system was restarted before the call was answered",
 }
 
 _NO_FAX = "somebody answered, but no fax machine"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from nexefax.fax.cause import Cause, Ending
+from nexefax.fax.commands import ClearSpool, Command, Letter, WithdrawCall, WithdrawLetter, WriteLetter
 from nexefax.fax.records import Fax
 
 
@@ -26,14 +27,6 @@ class State(StrEnum):
 
 
 FINAL: Final = frozenset({State.SENT, State.FAILED, State.DELIVERED, State.UNDELIVERABLE})
-
-
-class Letter(StrEnum):
-    """The letters that are written about a fax."""
-
-    RECEIVED = "received"
-    SENT = "sent"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +119,11 @@ class AccountAppeared:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterTakenUp:
+    """A letter that the mail server refused is tried again: the configuration may have been corrected."""
+
+
+@dataclass(frozen=True, slots=True)
 class MailAccepted:
     """The mail server has taken the received fax."""
 
@@ -149,31 +147,10 @@ Event = (
     | FaxConverted
     | FaxKept
     | AccountAppeared
+    | LetterTakenUp
     | MailAccepted
     | MailRefused
 )
-
-
-@dataclass(frozen=True, slots=True)
-class WriteLetter:
-    """Put a letter into the outbox, in the same transaction."""
-
-    letter: Letter
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawCall:
-    """Remove what is left of an attempt's call file, after the commit."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClearSpool:
-    """Remove the received TIFF from Asterisk's spool, after the commit: ours is delivered."""
-
-
-Command = WriteLetter | WithdrawCall | ClearSpool
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +213,7 @@ def _attempt_ended(fax: Fax, event: AttemptEnded, policy: Policy, now: float) ->
     ending = event.ending
     known = _with_line(fax, event)
     withdraw = WithdrawCall(event.attempt)
-    if ending.cause is Cause.SENT:
+    if ending.cause is Cause.SENT or fax.arrived:
         return _sent(known, event, policy, now)
     if ending.cause is Cause.UNKNOWN:
         known = replace(known, doubtful=True)
@@ -252,10 +229,23 @@ def _attempt_ended(fax: Fax, event: AttemptEnded, policy: Policy, now: float) ->
 
 def _late_report(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
     """An attempt that was given up for unknown did arrive: that is better news than any retry."""
-    if event.ending.cause is Cause.SENT and event.attempt < fax.attempts + 1 and fax.state != State.CALLING:
-        # the doubt was about this attempt: it has arrived, and no other one has
-        return _sent(replace(_with_line(fax, event), doubtful=False), event, policy, now)
-    return Step(fax)
+    if event.ending.cause is not Cause.SENT or event.attempt > fax.attempts:
+        return Step(fax)
+    known = _with_line(fax, event)
+    if fax.state == State.CALLING:
+        return Step(replace(known, arrived=True), text=f"attempt {event.attempt} did arrive, as is known now")
+    # more than one attempt may have arrived, unless there was only this one
+    sent = _sent(replace(known, doubtful=fax.doubtful and fax.attempts > 1), event, policy, now)
+    if fax.state != State.FAILED:
+        return sent
+    # Whoever was told that it failed, or is about to be, must hear that it did not.
+    return replace(
+        sent, commands=(WithdrawLetter(Letter.FAILED), *_once(sent.commands, WriteLetter(Letter.SENT)))
+    )
+
+
+def _once(commands: tuple[Command, ...], command: Command) -> tuple[Command, ...]:
+    return commands if command in commands else (*commands, command)
 
 
 def _sent(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
@@ -307,6 +297,10 @@ def _take_again(fax: Fax, _event: AccountAppeared, _policy: Policy, now: float) 
     return Step(_to(fax, State.RECEIVED, now), text="its account is configured now")
 
 
+def _deliver_again(fax: Fax, _event: LetterTakenUp, _policy: Policy, now: float) -> Step:
+    return Step(_to(fax, State.DELIVERING, now), text="its mail is tried again")
+
+
 def _delivered(fax: Fax, _event: MailAccepted, _policy: Policy, now: float) -> Step:
     return Step(_to(fax, State.DELIVERED, now), (ClearSpool(),), "mailed")
 
@@ -334,6 +328,7 @@ TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
     (State.RECEIVED, WorkInterrupted): _convert_again,
     (State.CONVERTING, WorkInterrupted): _convert_again,
     (State.CONVERTING, FaxConverted): _converted,
+    (State.UNDELIVERABLE, LetterTakenUp): _deliver_again,
     (State.DELIVERING, MailAccepted): _delivered,
     (State.DELIVERING, MailRefused): _keep,
     (State.UNDELIVERABLE, AccountAppeared): _take_again,

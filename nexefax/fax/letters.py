@@ -10,7 +10,8 @@ from pathlib import Path
 
 from nexefax.config import Account, Config
 from nexefax.errors import MailDelayed
-from nexefax.fax import job, notices, records
+from nexefax.fax import notices, records
+from nexefax.fax.commands import Letter as Kind
 from nexefax.fax.folders import Folders
 from nexefax.fax.mail import Attachment, Letter, Mailer
 from nexefax.store import Journal
@@ -42,20 +43,24 @@ class Letters:
     async def _write(self, mail: records.Mail, fax: records.Fax, account: Account) -> Letter:
         attempts = await self._journal.read(lambda connection: records.attempts_of(connection, fax.id))
         attachments = await asyncio.to_thread(self._attachments, mail, fax, account)
+        if mail.kind == Kind.RECEIVED and not attachments:
+            raise MailDelayed(
+                f"its files are missing in {self._folders.received_fax(fax.id)}; restore that folder from the backup"
+            )
         email = self._config().email
         date = datetime.fromtimestamp(mail.created).astimezone()
-        if mail.kind == job.Letter.RECEIVED:
+        if mail.kind == Kind.RECEIVED:
             return notices.received_letter(
                 fax, account, email, date=date, attachments=attachments, message_id=mail.message_id
             )
-        write = notices.sent_letter if mail.kind == job.Letter.SENT else notices.failed_letter
+        write = notices.sent_letter if mail.kind == Kind.SENT else notices.failed_letter
         return write(
             fax, attempts, account, email, date=date, attachments=attachments, message_id=mail.message_id
         )
 
     def _attachments(self, mail: records.Mail, fax: records.Fax, account: Account) -> tuple[Attachment, ...]:
         stem = notices.file_stem(fax)
-        if mail.kind != job.Letter.RECEIVED:
+        if mail.kind != Kind.RECEIVED:
             return _present((self._folders.fax_tiff(fax.id), f"{stem}.tiff", TIFF))
         pdf = (self._folders.received_pdf(fax.id), f"{stem}.pdf", PDF)
         tiff = (self._folders.received_tiff(fax.id), f"{stem}.tiff", TIFF)

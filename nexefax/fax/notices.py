@@ -255,7 +255,14 @@ class _Sending:
     def _doubt(self) -> str:
         if not self.fax.doubtful:
             return ""
-        return "How one of the attempts ended could not be learned, so the fax may have arrived once more."
+        if self.fax.state == "sent":
+            return (
+                "How one of the attempts ended could not be learned, so the fax may have arrived once more."
+            )
+        return (
+            "How one of the attempts ended could not be learned, so the fax may have arrived all the same: ask the"
+            " recipient before you send it again."
+        )
 
 
 def _local(moment: float, zone: tzinfo | None) -> datetime:

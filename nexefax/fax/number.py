@@ -19,9 +19,19 @@ def clean_number(text: str) -> str:
     Usual punctuation is dropped, as is the ``(0)`` of ``+49 (0)30``, which nobody dials after a country code.
     Raises NumberError with a sentence for that person.
     """
-    folded = unicodedata.normalize("NFKC", text).strip()
+    typed = text.strip()
+    odd_digits = [sign for sign in typed if sign.isdigit() and not sign.isdecimal()]
+    if odd_digits:  # a footnote's ² is no 2
+        raise NumberError(f"A fax number has digits only; {_named(odd_digits[0])} can't be dialled.")
+    folded = unicodedata.normalize("NFKC", typed).strip()
     if not folded:
         raise NumberError("Enter the fax number to send to.")
+    if re.search(r"\s[/,;|]\s|[,;|]", folded):
+        raise NumberError(
+            "That looks like more than one number. A fax goes to one number; send it once for each."
+        )
+    if re.match(r"0(0|11)", folded.translate(_PUNCTUATION)) and "(0)" in folded:
+        raise NumberError("Leave out the (0): it is not dialled after a country code.")
     if folded.startswith("+"):
         folded = folded.replace("(0)", "", 1)
     number = folded.translate(_PUNCTUATION)

@@ -9,14 +9,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from nexefax.errors import MailDelayed, MailRefused
+from nexefax.errors import JournalError, MailDelayed, MailRefused
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.commands import Letter
 
 log = logging.getLogger("nexefax.mail")
 
 FIRST_DELAY = 30.0  # seconds; doubled with each try
 LONGEST_DELAY = 6 * 3600.0  # a mail server repaired in the morning gets the night's faxes before noon
+JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
 IDLE_SECONDS = 60.0  # how long the loop sleeps when nothing is due
 
 
@@ -87,16 +89,29 @@ class Outbox:
         else:
             log.info("fax %d: mail accepted (%s)", fax.id, mail.kind)
             await self._end(replace(attempt, state="accepted", error=""), job.MailAccepted())
+            if attempt.attempts > 1:  # the server is back: what waits for it need not wait its time out
+                await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
+                self._wake.set()
 
     async def _end(self, mail: records.Mail, event: job.MailAccepted | job.MailRefused) -> None:
-        """Close a letter; a received fax ends with it, in the same transaction."""
-        if mail.kind != job.Letter.RECEIVED:
-            await self._save(mail)
-            return
+        """Close a letter; a received fax ends with it, in the same transaction.
+
+        A journal that can't be written is waited for: a letter that was accepted would be sent again and again.
+        """
         ended = replace(mail, changed=time.time())
-        await self._bookkeeper.record(
-            mail.fax, event, also=lambda connection, _fax: records.save_mail(connection, ended)
-        )
+        while True:
+            try:
+                if mail.kind != Letter.RECEIVED:
+                    await self._save(mail)
+                else:
+                    await self._bookkeeper.record(
+                        mail.fax, event, also=lambda connection, _fax: records.save_mail(connection, ended)
+                    )
+            except JournalError as error:
+                log.error("fax %d: its mail is %s, but that can't be noted: %s", mail.fax, mail.state, error)
+                await asyncio.sleep(JOURNAL_RETRY)
+            else:
+                return
 
     async def _delay(self, mail: records.Mail, fax: records.Fax, reason: str) -> None:
         delay = delay_after(mail.attempts)

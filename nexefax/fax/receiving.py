@@ -21,10 +21,16 @@ from nexefax.durable import (
 )
 from nexefax.errors import ChildError, JournalError
 from nexefax.fax import convert, job, records
-from nexefax.fax.bookkeeper import Bookkeeper, clear_spool
+from nexefax.fax.bookkeeper import Bookkeeper, clear_spool, spooled
 from nexefax.fax.folders import Folders, read_outcome
 from nexefax.fax.outcome import Outcome, outcome_line
-from nexefax.fax.spool_files import SpoolFile, find_received, is_written, parse_received_name
+from nexefax.fax.spool_files import (
+    SpoolFile,
+    find_received,
+    is_written,
+    journal_name,
+    parse_received_name,
+)
 
 log = logging.getLogger("nexefax.fax")
 
@@ -80,22 +86,34 @@ class Receiving:
         await self.look_for_accounts()
 
     async def look_for_accounts(self) -> None:
-        """Deliver what was kept for an account that is configured now; called at start and after a reload."""
+        """Deliver what was kept and may go now; called at start and after a reload.
+
+        That is what came for an account that is configured now, and what the mail server refused: the address or the
+        server may have been corrected.
+        """
         for fax in await self._in_state(job.State.UNDELIVERABLE):
+            if self._config.account(fax.account) is None:
+                continue
             letters = await self._journal.read(lambda c, fax_id=fax.id: records.mails_of(c, fax_id))  # type: ignore[misc]
-            if not letters and self._config.account(fax.account) is not None:
+            if not letters:
                 await self._bookkeeper.record(fax.id, job.AccountAppeared())
+                continue
+            await self._bookkeeper.record(
+                fax.id,
+                job.LetterTakenUp(),
+                also=lambda connection, after: records.requeue_mails(connection, after.id, time.time()),
+            )
         self.nudge()
 
     async def run(self) -> None:
         """Take what is in the spool, at every nudge and every ``sweep_interval``, for ever."""
         while True:
             self._wake.clear()
-            try:
-                await self.sweep()
-                await self.convert_due()
-            except Exception:
-                log.exception("received faxes can't be taken; trying again")
+            for step in (self.sweep, self.convert_due):
+                try:
+                    await step()
+                except Exception:  # one fault must not stop all receiving
+                    log.exception("received faxes can't be taken; trying again")
             try:
                 async with asyncio.timeout(self._config.general.sweep_interval):
                     await self._wake.wait()
@@ -120,8 +138,11 @@ class Receiving:
         for file in files:
             try:
                 await self._take(file)
-            except OSError as error:  # one file's fault must not keep the others
-                log.error("%s can't be taken now, it stays in the spool: %s", file.path, error)
+            except JournalError:
+                raise
+            except Exception as error:  # one file's fault must not keep the others
+                name = journal_name(str(file.path))
+                log.error("%s can't be taken now, it stays in the spool: %r", name, error)
         await asyncio.to_thread(_drop_reports_without_fax, rx_dir)
 
     async def convert_due(self) -> None:
@@ -146,7 +167,7 @@ class Receiving:
                 )
 
     async def _take(self, file: SpoolFile) -> None:
-        name = file.path.name
+        name = journal_name(file.path.name)
         known = await self._journal.read(lambda c: records.fax_by_spool_name(c, name))
         if known is not None:
             if known.state == job.State.DELIVERED:
@@ -182,7 +203,7 @@ class Receiving:
     def _fax_of(self, file: SpoolFile, outcome: Outcome | None) -> records.Fax:
         accounts = [account.id for account in self._config.accounts.values()]
         parsed = parse_received_name(
-            file.path.name, unique_id=outcome.uniqueid if outcome else "", accounts=accounts
+            journal_name(file.path.name), unique_id=outcome.uniqueid if outcome else "", accounts=accounts
         )
         account = (outcome.account if outcome else "") or (parsed.account if parsed else "")
         known = self._config.account(account)
@@ -206,7 +227,7 @@ class Receiving:
             bitrate=outcome.rate if outcome else None,
             incomplete=not whole,
             notes=notes,
-            spool_name=file.path.name,
+            spool_name=journal_name(file.path.name),
         )
 
     async def _process(self, fax: records.Fax) -> None:
@@ -214,7 +235,7 @@ class Receiving:
         try:
             await asyncio.to_thread(self._copy, fax, tiff)
         except FileNotFoundError as error:
-            if not self._config.general.rx_dir.is_dir():
+            if not await asyncio.to_thread(self._config.general.rx_dir.is_dir):
                 raise OSError(f"{self._config.general.rx_dir} is missing") from error
             await self._keep(fax, "its TIFF vanished from Asterisk's spool before it could be copied")
             return
@@ -237,7 +258,11 @@ class Receiving:
         )
         try:
             received = await convert.to_pdf(
-                tiff, self._folders.received_pdf(fax.id), info=info, tmp_dir=general.tmp_dir
+                tiff,
+                self._folders.received_pdf(fax.id),
+                info=info,
+                tmp_dir=general.tmp_dir,
+                timeout=general.convert_timeout,
             )
         except OSError:
             raise
@@ -259,7 +284,7 @@ class Receiving:
         if tiff.exists():
             sync_folder(tiff.parent)  # who renamed it into place may have been killed before this line
             return
-        copy_file(self._config.general.rx_dir / (fax.spool_name or ""), tiff)
+        copy_file(spooled(self._config.general.rx_dir, fax.spool_name or ""), tiff)
 
     async def _keep(self, fax: records.Fax, reason: str) -> None:
         log.error("fax %d: CAN'T BE DELIVERED: %s", fax.id, reason)
@@ -280,7 +305,10 @@ def _drop_reports_without_fax(rx_dir: Path) -> None:
         if tiff.suffix not in (".tiff", ".tif") or tiff.exists():
             continue
         found = read_outcome(path)
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue  # the outbox has just cleared a delivered fax away
         if not stat.S_ISREG(status.st_mode):
             continue
         if found is None and time.time() - status.st_mtime < SETTLED_SECONDS:

@@ -115,7 +115,9 @@ def _judge_waiting(seen: Seen, now: float) -> Verdict:
         return Wait(now + TRACE_GRACE)
     if seen.asterisk_since is not None and seen.asterisk_since > seen.dialling_since:
         gone = seen.asterisk_since + REPORT_GRACE
-        return Wait(gone) if now < gone else Ended(unanswered(Cause.RESTARTED))
+        # without our dialplan's .started nobody knows whether it still rang
+        why = "the telephone system was restarted during the call; pages may have arrived"
+        return Wait(gone) if now < gone else Ended(unknown(why))
     deadline = seen.dialling_since + seen.allowance
     if now < deadline:
         return Wait(deadline)

@@ -39,6 +39,7 @@ class Fax:
     max_attempts: int = 1
     incomplete: bool = False
     doubtful: bool = False
+    arrived: bool = False
     tiff_wanted: bool = False
     notes: tuple[str, ...] = ()
     request_id: str | None = None
@@ -84,7 +85,7 @@ _FAX_FIELDS = tuple(field.name for field in dataclasses.fields(Fax))
 
 def _fax(row: sqlite3.Row) -> Fax:
     values = dict(row)
-    for name in ("incomplete", "doubtful", "tiff_wanted"):
+    for name in ("incomplete", "doubtful", "arrived", "tiff_wanted"):
         values[name] = bool(values[name])
     values["notes"] = tuple(json.loads(values["notes"]))
     return Fax(**values)
@@ -236,6 +237,20 @@ def next_mail(connection: sqlite3.Connection) -> float | None:
 def hasten_mails(connection: sqlite3.Connection, now: float) -> None:
     """Make every waiting letter due now."""
     connection.execute("UPDATE mail SET next_try = ? WHERE state = 'waiting' AND next_try > ?", (now, now))
+
+
+def requeue_mails(connection: sqlite3.Connection, fax_id: int, now: float) -> None:
+    """Make the refused letters about a fax wait for delivery again."""
+    connection.execute(
+        "UPDATE mail SET state = 'waiting', next_try = ?, changed = ?, attempts = 0"
+        " WHERE fax = ? AND state = 'refused'",
+        (now, now, fax_id),
+    )
+
+
+def withdraw_mail(connection: sqlite3.Connection, fax_id: int, kind: str) -> None:
+    """Remove a letter that still waits: what it says is no longer true."""
+    connection.execute("DELETE FROM mail WHERE fax = ? AND kind = ? AND state = 'waiting'", (fax_id, kind))
 
 
 def save_mail(connection: sqlite3.Connection, mail: Mail) -> None:

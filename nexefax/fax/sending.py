@@ -122,7 +122,6 @@ class Sending:
             await asyncio.sleep(min(WATCH_SECONDS, self._config.general.sweep_interval))
             try:
                 running = await self._in_state(job.State.CALLING)
-                await self._calling.clear_away()
             except Exception:
                 log.exception("running attempts can't be looked at; trying again")
                 continue
@@ -131,6 +130,10 @@ class Sending:
                     await self.settle(fax.id, fax.attempts)
                 except Exception:
                     log.exception("fax %d: attempt %d can't be judged; trying again", fax.id, fax.attempts)
+            try:
+                await self._calling.clear_away()
+            except Exception:
+                log.exception("call files of attempts that are over can't be removed; trying again")
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> None:
         """Start rendering every queued fax and calling for every ready one whose time has come."""

@@ -71,6 +71,15 @@ class SpoolFile:
     modified: float
 
 
+def journal_name(name: str) -> str:
+    """Return a file's name as text that any journal, log and mail can hold.
+
+    The beta's dialplan puts the caller id into the name as it came: a byte that is no UTF-8 (a surrogate in Python's
+    names) would stop whoever writes it down.
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def find_received(rx_dir: Path) -> list[SpoolFile]:
     """Return the regular files in ``rx_dir`` that have a received fax's name, oldest first.
 

@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +130,7 @@ class ScriptedAsterisk:
                 file.write(f"\nStatus: {answer.status}\n")
 
 
-def outcome_line(kind: str, values: dict[str, object]) -> str:
+def outcome_line(kind: str, values: Mapping[str, object]) -> str:
     return urlencode([("v", 1), ("kind", kind), *values.items(), ("ended", int(time.time())), ("end", 1)])
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nexefax.fax import job
 from nexefax.fax.cause import Cause, Ending, unanswered, unknown
-from nexefax.fax.job import ClearSpool, Letter, Policy, State, Step, WithdrawCall, WriteLetter, step
+from nexefax.fax.commands import ClearSpool, Command, Letter, WithdrawCall, WithdrawLetter, WriteLetter
+from nexefax.fax.job import Policy, State, Step, step
 from nexefax.fax.records import Fax
 
 POLICY = Policy(retry_time=300, notify_success=True, notify_failure=True)
@@ -86,19 +87,39 @@ def test_an_unknown_attempt_is_counted_retried_and_remembered() -> None:
     assert (sent.state, sent.doubtful) == (State.SENT, True)
 
 
+@pytest.mark.parametrize(("attempts", "doubtful"), [(1, False), (2, True)])
 @pytest.mark.parametrize("state", [State.READY, State.FAILED])
-def test_a_late_report_of_success_ends_the_retries(state: State) -> None:
-    waiting = fax(state, attempts=2, doubtful=True)
+def test_a_late_report_of_success_ends_the_retries(state: State, attempts: int, doubtful: bool) -> None:
+    waiting = fax(state, attempts=attempts, doubtful=True)
     late = step(waiting, ended(1, SENT), POLICY, 1.0)
-    assert (late.fax.state, late.fax.doubtful) == (State.SENT, False)
+    assert (late.fax.state, late.fax.doubtful) == (State.SENT, doubtful)
     assert step(waiting, ended(1, unanswered(Cause.BUSY)), POLICY, 1.0).fax is waiting
+    assert step(waiting, ended(attempts + 1, SENT), POLICY, 1.0).fax is waiting
+
+
+@pytest.mark.parametrize("policy", [POLICY, QUIET])
+def test_who_was_told_that_it_failed_is_told_that_it_did_not(policy: Policy) -> None:
+    late = step(fax(State.FAILED, attempts=1), ended(1, SENT), policy, 1.0)
+    wanted: list[Command] = [WithdrawLetter(Letter.FAILED), WithdrawCall(1), WriteLetter(Letter.SENT)]
+    assert list(late.commands) == wanted
+
+
+def test_success_that_is_known_while_a_later_attempt_runs_is_not_forgotten() -> None:
+    running = step(fax(State.CALLING, attempts=2, doubtful=True), ended(1, SENT), POLICY, 1.0)
+    assert (running.fax.state, running.commands) == (State.CALLING, ())
+    over = step(running.fax, ended(2, unanswered(Cause.BUSY)), POLICY, 2.0)
+    assert over.fax.state == State.SENT
 
 
 def test_a_report_of_another_attempt_does_not_end_the_running_one() -> None:
     calling = fax(State.CALLING, attempts=2)
     assert step(calling, ended(1, unanswered(Cause.BUSY)), POLICY, 1.0).fax is calling
-    assert step(calling, ended(1, SENT), POLICY, 1.0).fax is calling
     assert step(calling, ended(3, SENT), POLICY, 1.0).fax is calling
+
+
+def test_a_letter_that_was_refused_is_taken_up_again() -> None:
+    again = step(fax(State.UNDELIVERABLE, reason="550"), job.LetterTakenUp(), POLICY, 1.0)
+    assert (again.fax.state, again.commands) == (State.DELIVERING, ())
 
 
 def test_a_call_that_cannot_be_placed_waits_and_costs_no_attempt() -> None:
@@ -148,6 +169,7 @@ EVENTS = st.one_of(
     st.just(job.FaxConverted(1, "fine")),
     st.just(job.FaxKept("no")),
     st.just(job.AccountAppeared()),
+    st.just(job.LetterTakenUp()),
     st.just(job.MailAccepted()),
     st.just(job.MailRefused("no")),
 )

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -191,15 +192,23 @@ async def test_a_call_without_a_page_reported_by_the_beta_is_logged(
     assert path.with_name(f"{NAME}.outcome").read_text() == SAID
 
 
-async def test_what_was_kept_for_an_account_is_taken_up_only_once(shop: Workshop) -> None:
+async def test_what_was_kept_is_taken_up_when_the_configuration_may_have_been_corrected(
+    shop: Workshop,
+) -> None:
     kept = await shop.add(direction="in", state="undeliverable", spool_name="x", account="ACME")
     refused = await shop.add(direction="in", state="undeliverable", spool_name="y", account="ACME")
-    await shop.journal.write(lambda c: records.add_mail(c, refused.id, "received", "<1@x>", 1.0))
+    nobodys = await shop.add(direction="in", state="undeliverable", spool_name="z", account="GONE")
+
+    def refuse(connection: sqlite3.Connection) -> None:
+        records.add_mail(connection, refused.id, "received", "<1@x>", 1.0)
+        connection.execute("UPDATE mail SET state = 'refused', attempts = 3")
+
+    await shop.journal.write(refuse)
     await shop.receiving.look_for_accounts()
-    assert ((await shop.fax(kept.id)).state, (await shop.fax(refused.id)).state) == (
-        "received",
-        "undeliverable",
-    )
+    states = [(await shop.fax(fax.id)).state for fax in (kept, refused, nobodys)]
+    assert states == ["received", "delivering", "undeliverable"]
+    (letter,) = await shop.journal.read(lambda c: records.mails_of(c, refused.id))
+    assert (letter.state, letter.attempts, letter.message_id) == ("waiting", 0, "<1@x>")
 
 
 async def test_a_copy_that_is_there_is_not_made_again(shop: Workshop) -> None:

@@ -48,7 +48,7 @@ def test_a_call_file_that_waited_for_hours_has_its_whole_allowance_once_it_is_di
 def test_asterisk_restarted_while_it_rang() -> None:
     restarted = seen(waiting=True, dialling_since=PLACED + 1, asterisk_since=PLACED + 10)
     assert judge(restarted, PLACED + 11) == Wait(PLACED + 10 + REPORT_GRACE)
-    assert cause(judge(restarted, PLACED + 10 + REPORT_GRACE)) is Cause.RESTARTED
+    assert cause(judge(restarted, PLACED + 10 + REPORT_GRACE)) is Cause.UNKNOWN
 
 
 def test_asterisk_restarted_in_the_middle_of_a_page() -> None:

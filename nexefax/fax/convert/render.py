@@ -16,7 +16,7 @@ from nexefax.fax.convert.document import Kind, recognise
 from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of, write_fax
 from nexefax.fax.convert.linetime import USUAL_RATE, line_seconds, slow_page_notes
 from nexefax.fax.convert.pdf import render_pdf
-from nexefax.fax.convert.slots import Slots
+from nexefax.fax.convert.slots import Slots, Turns
 from nexefax.fax.convert.tiff import FAX_WIDTH
 from nexefax.fax.convert.work import RenderSettings, Run, Work
 from nexefax.process import scratch_directory
@@ -64,15 +64,16 @@ async def render(
     """Make the fax TIFF of a document at ``destination``: checked, fsynced and renamed into place.
 
     ``on_run`` is awaited with a TIFF of some pages (gone when it returns) and what they are, in their order, as soon
-    as they are ready, the first ones early. ``slots`` are shared by all documents being rendered. Cancelling ends
-    all children. Raises DocumentError, a plain sentence for the sender; ChildMissing when a program is not
-    installed; OSError when a disk fails.
+    as they are ready, the first ones early. ``slots`` are shared by all documents being rendered; waiting for them
+    does not count towards the settings' timeout. Cancelling ends all children. Raises DocumentError, a plain
+    sentence for the sender; ChildMissing when a program is not installed; OSError when a disk fails.
     """
     async with scratch_directory(tmp_dir) as room:
         try:
-            async with asyncio.timeout(settings.timeout):
+            async with asyncio.timeout(settings.timeout) as limit:
+                turns = (slots or Slots()).document(limit)
                 return await _render(
-                    document, destination, settings=settings, room=room, on_run=on_run, slots=slots or Slots()
+                    document, destination, settings=settings, room=room, on_run=on_run, turns=turns
                 )
         except ExceptionGroup as group:
             raise _first(group) from None
@@ -90,7 +91,7 @@ async def _render(
     settings: RenderSettings,
     room: Path,
     on_run: OnRun | None,
-    slots: Slots,
+    turns: Turns,
 ) -> Rendering:
     source = room / "document"
     await asyncio.to_thread(_take, document, source)
@@ -107,7 +108,7 @@ async def _render(
             await asyncio.to_thread(write_fax, preview, run.strips)
             await on_run(preview, part)
 
-    notes = await _draw(kind, Work(source, room, settings, slots.document(), deliver))
+    notes = await _draw(kind, Work(source, room, settings, turns, deliver))
     await asyncio.to_thread(_finish, strips, room / "fax.tif", destination)
     slow = slow_page_notes([page.seconds_at(USUAL_RATE) for page in pages], settings.page_minutes)
     return Rendering(tuple(pages), "+".join(sorted({page.engine for page in pages})), (*notes, *slow))

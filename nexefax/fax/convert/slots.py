@@ -13,7 +13,7 @@ import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 class Slots:
@@ -27,9 +27,9 @@ class Slots:
         self._order = itertools.count()
         self._clock = clock
 
-    def document(self) -> Turns:
-        """A place in the queue for one document."""
-        return Turns(self)
+    def document(self, limit: asyncio.Timeout | None = None) -> Turns:
+        """A place in the queue for one document; ``limit`` does not run while all that the document does is wait."""
+        return Turns(self, limit)
 
     async def _acquire(self, served: float) -> None:
         if self._free:  # then nobody waits
@@ -58,9 +58,12 @@ class Slots:
 class Turns:
     """One document's turns; its runs of pages take one each."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, limit: asyncio.Timeout | None = None) -> None:
         self._slots = slots
         self._served = slots._now
+        self._limit = limit
+        self._left: float | None = None  # seconds of the limit, while it does not run
+        self._holding = self._waiting = 0
         self.jobs = slots.jobs
 
     @asynccontextmanager
@@ -68,10 +71,35 @@ class Turns:
         """Wait for a turn, have it, and be charged the seconds that it took."""
         slots = self._slots
         self._served = max(self._served, slots._now) if not slots._waiting else self._served
-        await slots._acquire(self._served)
+        self._waiting += 1
+        self._stop_or_run()
+        try:
+            await slots._acquire(self._served)
+            self._holding += 1
+        finally:
+            self._waiting -= 1
+            self._stop_or_run()
         begun = slots._clock()
         try:
             yield
         finally:
             self._served += slots._clock() - begun
+            self._holding -= 1
             slots._release()
+            self._stop_or_run()
+
+    def _stop_or_run(self) -> None:
+        """Stop the limit while the document only waits for others: a queue of documents must not fail as one."""
+        if self._limit is None:
+            return
+        only_waits = self._waiting > 0 and self._holding == 0
+        now = asyncio.get_running_loop().time()
+        with suppress(RuntimeError):  # it has just run out
+            if only_waits and self._left is None:
+                when = self._limit.when()
+                if when is not None:
+                    self._left = when - now
+                    self._limit.reschedule(None)
+            elif not only_waits and self._left is not None:
+                self._limit.reschedule(now + self._left)
+                self._left = None
