@@ -32,16 +32,16 @@ QUIET_SECONDS = 90.0  # until everything must have ended after the last start; a
 LIFE_SECONDS = 60.0  # a life that neither comes to its call nor to rest; a limit, never a duration
 
 # The steps that make things durable, visible or told: SQLite's commits are pwrite64 and fdatasync, replies sendto.
-# The second number is how often one thread makes the call in an ordinary life; the sweep goes so far.
+# The number is how often one thread makes the call in an ordinary life, about; the sweep goes so far.
 STEPS = {
-    "fsync": 30,
-    "fdatasync": 30,
-    "rename,renameat,renameat2": 12,
-    "unlink,unlinkat": 16,
+    "fsync": 12,
+    "fdatasync": 20,
+    "rename,renameat,renameat2": 5,
+    "unlink,unlinkat": 8,
     "link,linkat": 3,
-    "mkdir,mkdirat": 8,
-    "pwrite64": 60,
-    "sendto": 20,
+    "mkdir,mkdirat": 4,
+    "pwrite64": 40,
+    "sendto": 10,
 }
 
 # Yama (Debian's kernels may have it on) lets a process be traced by its ancestors alone, unless it allows more.
@@ -114,7 +114,7 @@ class Campaign:
         self._users: list[threading.Thread] = []
         self._over = threading.Event()
         self._client = self.house.sign_in()
-        self._mails: dict[Path, EmailMessage] = {}
+        self._mails: dict[Path, tuple[str, str]] = {}
 
     def run(self, lives: list[Life]) -> None:
         """Live and die as planned, then live on until all is quiet."""
@@ -185,8 +185,8 @@ class Campaign:
 
     def _check_mails(self) -> Iterator[str]:
         ids: dict[str, set[str]] = defaultdict(set)
-        for mail in self.mails():
-            ids[_about(mail)].add(str(mail["Message-ID"]))
+        for about, message_id in self.mails():
+            ids[about].add(message_id)
         for about, seen in ids.items():
             if len(seen) != 1:
                 yield f"mails about {about} have the Message-IDs {seen}"
@@ -194,18 +194,18 @@ class Campaign:
             if f"received {caller}" not in ids:
                 yield f"the fax of {caller} was not mailed"
 
-    def mails(self) -> list[EmailMessage]:
-        """What the mail server has taken, each file read once."""
-        for path in sorted((self.house.mail.folder / "new").glob("*")):
+    def mails(self) -> list[tuple[str, str]]:
+        """What the mail server has taken, as (about, Message-ID); each file is read once."""
+        for path in (self.house.mail.folder / "new").iterdir():
             if path not in self._mails:
                 message = BytesParser(policy=default).parsebytes(path.read_bytes())
                 assert isinstance(message, EmailMessage)
-                self._mails[path] = message
+                self._mails[path] = _about(message), str(message["Message-ID"])
         return list(self._mails.values())
 
     def _notices(self) -> Iterator[tuple[str, str]]:
-        for mail in self.mails():
-            kind, _, number = _about(mail).partition(" ")
+        for about, _message_id in self.mails():
+            kind, _, number = about.partition(" ")
             if kind != "received":
                 yield number, kind
 
@@ -290,14 +290,18 @@ class Campaign:
 
     def _witness(self) -> None:
         """Watch the spool: when a TIFF goes, the mail server must have had it."""
+        seen: set[str] = set()
         while not self._over.wait(0.01):
-            gone = [caller for caller, path in tuple(self.incoming.items()) if not path.exists()]
+            gone = [
+                caller
+                for caller, path in tuple(self.incoming.items())
+                if caller not in seen and not path.exists()
+            ]
             if not gone:
                 continue
-            mailed = {_about(mail) for mail in self.mails()}
-            for caller in gone:
-                if f"received {caller}" not in mailed:
-                    self.removed_unmailed.append(caller)
+            mailed = {about for about, _message_id in self.mails()}
+            self.removed_unmailed += [caller for caller in gone if f"received {caller}" not in mailed]
+            seen.update(gone)
 
 
 def _about(mail: EmailMessage) -> str:
