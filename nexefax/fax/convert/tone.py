@@ -88,6 +88,9 @@ TONED: Final = 0.3  # share of a tile's pixels that makes it an area
 MOSTLY: Final = 0.6  # share of a page that makes it a photo altogether
 ALL: Final = 0.99  # share of edges that a threshold must keep on a drawing; dithering would keep them all
 CLEAN: Final = 250  # paper that is whiter than any scanner sees it
+SCANNED: Final = (
+    0.6  # the same as `READABLE` on scanned paper, whose grain dithering would make a storm of dots
+)
 READABLE: Final = 0.8  # share of strong edges without which a threshold would lose what is written
 
 
@@ -125,7 +128,8 @@ def choose_tone(picture: Picture | None, halftone: Halftone) -> Tone:
         edges = _Edges.of(Picture(picture.width, picture.height, areas.rest), paper)
         # On clean paper (nothing scanned) greys are meant, and two ways on one page would show at the seams.
         meant = flat or (paper >= CLEAN and areas.share > 0)
-        if edges.kept >= ALL if meant else edges.kept_strong >= READABLE:
+        readable = SCANNED if paper < CLEAN else READABLE
+        if edges.kept >= ALL if meant else edges.kept_strong >= readable:
             return Tone(threshold=edges.threshold, white=white, spots=areas.spots)
     return Tone(photo=True, white=white)
 
@@ -260,7 +264,7 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
             spots.append((left / width, top / height, right / width, bottom / height))
             for line in range(top, bottom):
                 rest[line * width + left : line * width + right] = bytes([paper]) * (right - left)
-    inside = picture.data.translate(_LOW_STEP).translate(None, _NOT_MIDDLE)[::_FEW]
+    inside = picture.data[::_FEW].translate(_LOW_STEP).translate(None, _NOT_MIDDLE)
     steps = tuple(step for step, number in Counter(inside).items() if number * 10 >= len(inside))
     return Areas(len(grown) / (across * down), tuple(spots), bytes(rest), steps)
 
