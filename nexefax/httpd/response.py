@@ -18,6 +18,9 @@ from nexefax.httpd.headers import TOKEN, Headers, HeaderSource
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 # RFC 6265 section 4.1.1: what a cookie's value may hold.
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
+_JSON = Headers({"Content-Type": "application/json"})
+_TEXT = Headers({"Content-Type": "text/plain; charset=utf-8"})
+_HTML = Headers({"Content-Type": "text/html; charset=utf-8"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +64,27 @@ class Response:
         self.endless = endless
 
     @classmethod
-    def _typed(cls, media_type: str, body: Body, status: int, headers: HeaderSource) -> Response:
+    def _typed(cls, media_type: Headers, body: Body, status: int, headers: HeaderSource) -> Response:
         response = cls(status, headers, body)
-        if "content-type" not in response.headers:
-            response.headers.add("Content-Type", media_type)
+        response.headers.set_defaults(media_type)
         return response
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: HeaderSource = ()) -> Response:
         """A value as JSON in UTF-8."""
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        return cls._typed("application/json", body, status, headers)
+        return cls._typed(_JSON, body, status, headers)
 
     @classmethod
     def text(cls, text: str, status: int = 200, headers: HeaderSource = ()) -> Response:
         """Plain text in UTF-8."""
-        return cls._typed("text/plain; charset=utf-8", text.encode(), status, headers)
+        return cls._typed(_TEXT, text.encode(), status, headers)
 
     @classmethod
     def html(cls, text: str | bytes, status: int = 200, headers: HeaderSource = ()) -> Response:
         """A page in UTF-8."""
         body = text.encode() if isinstance(text, str) else text
-        return cls._typed("text/html; charset=utf-8", body, status, headers)
+        return cls._typed(_HTML, body, status, headers)
 
     @classmethod
     def redirect(cls, url: str, status: int = 302) -> Response:

@@ -337,3 +337,27 @@ def test_any_soup_has_one_meaning_however_it_is_cut(soup: bytes, sizes: list[int
     assert (isinstance(whole[-1], int) if whole else False) == (
         isinstance(pieces[-1], int) if pieces else False
     )
+
+
+def test_the_same_again_is_not_parsed_again() -> None:
+    parser = RequestParser(HttpLimits())
+    for data, remembered in (
+        (request("/1"), True),
+        (request("/1", X="y" * 1024), False),
+        (request("/1", "POST", b"abc"), False),
+        (request("/1", "POST", b"", Connection="keep-alive"), True),
+    ):
+        heads = []
+        for _ in range(2):
+            parser.receive(data + request("/2", "PUT", b"x"))
+            heads.append(parser.next_head())
+            while parser.next_body():
+                pass
+            parser_next = parser.next_head()
+            assert parser_next is not None
+            assert parser_next.method == "PUT"
+            while parser.next_body():
+                pass
+        assert heads[0] == heads[1] or not remembered
+        assert (heads[0] is heads[1]) is remembered
+        assert [head and head.length for head in heads] == [3 if b"abc" in data else 0] * 2
