@@ -160,6 +160,10 @@ def _same_filesystem(general: General) -> Iterator[Finding]:
             staging.parent, "[general]: ast_staging_dir", "call files are put together in a folder here"
         )
         return
+    writable = _writable(staging, "[general]: ast_staging_dir", "call files are put together here")
+    if writable.level != "ok":
+        yield writable
+        return
     try:
         (staging / ".nexefax-check").rename(general.ast_call_dir / ".nexefax-check")
     except FileNotFoundError:
