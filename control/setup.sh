@@ -44,11 +44,19 @@ install_packages() {
 
 install_missing() {
     export DEBIAN_FRONTEND=noninteractive
-    # The lists may be absent (containers) or old: try with what is here first, it is quicker.
-    apt-get install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends "$@" </dev/null && return
-    say "fetching apt's package lists anew"
+    local options=(-y -q -o Dpkg::Use-Pty=0 --no-install-recommends)
+    # apt's lists may be absent (containers) or too old; else fetching them would be time lost.
+    if apt_knows "$@" && apt-get install "${options[@]}" "$@" </dev/null; then
+        return
+    fi
+    say "fetching apt's package lists"
     apt-get update -q </dev/null || true
-    apt-get install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends "$@" </dev/null || true
+    apt-get install "${options[@]}" "$@" </dev/null || true
+}
+
+# apt_knows PACKAGE...: whether each has a candidate in the lists that are here
+apt_knows() {
+    [ "$(LC_ALL=C apt-cache policy "$@" | grep -c '^ *Candidate: [^(]')" = $# ]
 }
 
 # without_services COMMAND...: while it runs, invoke-rc.d starts nothing (a web server on port 80 for the sake of tests).
