@@ -60,6 +60,7 @@ class _PdfJob:
         self._pdf, self._room, self._turns = work.source, work.room, work.turns
         self._halftone, self._max_pages = work.settings.halftone, work.settings.max_pages
         self._count = 0
+        self._found_more = 0  # pages that Ghostscript counts, where it counts more than a viewer shows
         self._flawed: set[int] = set()
 
     async def render(self) -> list[str]:
@@ -78,11 +79,21 @@ class _PdfJob:
                     await self._work.deliver(run)
         if failed:
             raise DocumentError(missing_sentence(failed, [shape.number for shape in shapes]))
-        if not self._flawed:
-            return []
-        named = numbers_in_words(sorted(self._flawed)).capitalize()
-        them = "it: check how it looks" if len(self._flawed) == 1 else "them: check how they look"
-        return [f"{named} of the document had errors in {them} before you rely on this fax."]
+        return self._notes()
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self._found_more:
+            faxed = "1 was faxed" if self._count == 1 else f"{self._count} were faxed"
+            notes.append(
+                f"Programs disagree on how many pages the document has: {faxed}, as most viewers show it, but there "
+                f"may be {self._found_more}. Check that none is missing."
+            )
+        if self._flawed:
+            named = numbers_in_words(sorted(self._flawed)).capitalize()
+            them = "it: check how it looks" if len(self._flawed) == 1 else "them: check how they look"
+            notes.append(f"{named} of the document had errors in {them} before you rely on this fax.")
+        return notes
 
     async def _survey(self) -> list[PageShape]:
         """The shapes of all pages; raises DocumentError when there are none, or too many."""
@@ -166,9 +177,9 @@ class _PdfJob:
             count, drawn = await ghostscript.draw(
                 self._pdf, pages, tones, scratch=scratch, seconds=RUN_SECONDS
             )
-            if (
-                count != self._count
-            ):  # it sees another document than a viewer shows (an older state, a portfolio)
+            if count != self._count:
+                # It sees another document than a viewer shows: an older state, a portfolio, a /Count that lies.
+                self._found_more = count if count > self._count else 0
                 return {page.number: Drawn(page.number, None, False, None) for page in drawn}
             return await asyncio.to_thread(self._keep, drawn)
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
+from nexefax.fax.convert.magick import magick
 from nexefax.fax.convert.tone import Picture, read_pgm
 from nexefax.process import Finished, Limits
 
@@ -70,10 +71,26 @@ async def draw(pdf: Path, page: Placement, *, scratch: Path, seconds: float) -> 
     """
     across, down = page.shown
     scale = ["-scale-to-x", str(across), "-scale-to-y", str(down)]
+    lying = page.shape.quarters % 2 == 1
+    if lying:
+        # pdftoppm 22.12 takes both sizes for those before /Rotate, and cuts the page: with square pixels it can't err.
+        box = page.shape.box
+        scale = ["-r", f"{max(across * 72 / box.height, down * 72 / box.width):.4f}"]
     finished = await _draw(pdf, page.number, page.number, scale, scratch=scratch, seconds=seconds)
-    files = await asyncio.to_thread(_files, scratch)
+    file = (await asyncio.to_thread(_files, scratch)).get(page.number)
     complaints = finished is None or b"Syntax Error" in finished.stderr
-    return files.get(page.number), complaints
+    if lying and file is not None:
+        file = await _fitted(file, page.shown, scratch=scratch, seconds=seconds)
+    return file, complaints
+
+
+async def _fitted(drawn: Path, size: tuple[int, int], *, scratch: Path, seconds: float) -> Path | None:
+    fitted = scratch / "fitted.pgm"
+    scale = ["-scale", f"{size[0]}x{size[1]}!", "-depth", "8"]
+    finished = await magick(
+        [f"pgm:{drawn}", *scale, f"pgm:{fitted}"], scratch=scratch, readable=[], seconds=seconds
+    )
+    return fitted if finished is not None and finished.returncode == 0 else None
 
 
 async def _draw(

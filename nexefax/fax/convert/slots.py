@@ -1,15 +1,13 @@
 """Turns at the processors: many documents, few cores, and no small document starved behind a large one.
 
-Start-time fair queueing: each document has a clock of the seconds it was served, and the one that is furthest behind
-is served next. A new document starts at the clock of those being served now, not at zero, so that a stream of small
+Fair queueing: each document has a clock of the seconds it was served, and the one that is furthest behind is served
+next. A new document starts at the clock that a fair share would show by now, not at zero, so that a stream of small
 ones can't starve a large one either.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,22 +20,23 @@ class Slots:
     def __init__(self, jobs: int = 0, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.jobs = jobs or os.cpu_count() or 1
         self._free = self.jobs
-        self._now = 0.0  # the clock of the document that was served last
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._order = itertools.count()
+        self._now = (
+            0.0  # seconds that a document with its fair share was served, had it been here from the start
+        )
+        self._waiting: list[tuple[Turns, asyncio.Future[None]]] = []  # in the order in which they came
         self._clock = clock
 
     def document(self, limit: asyncio.Timeout | None = None) -> Turns:
         """A place in the queue for one document; ``limit`` does not run while all that the document does is wait."""
         return Turns(self, limit)
 
-    async def _acquire(self, served: float) -> None:
+    async def _acquire(self, turns: Turns) -> None:
         if self._free:  # then nobody waits
             self._free -= 1
-            self._now = max(self._now, served)
+            self._now = max(self._now, turns.served)
             return
         granted = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (served, next(self._order), granted))
+        self._waiting.append((turns, granted))
         try:
             await granted
         except asyncio.CancelledError:
@@ -46,13 +45,19 @@ class Slots:
             raise
 
     def _release(self) -> None:
-        while self._waiting:
-            served, _, granted = heapq.heappop(self._waiting)
-            if not granted.done():
-                self._now = max(self._now, served)
-                granted.set_result(None)
-                return
-        self._free += 1
+        self._waiting = [(turns, granted) for turns, granted in self._waiting if not granted.done()]
+        if not self._waiting:
+            self._free += 1
+            return
+        # By what each was served until now, not until it began to wait: a large document waits with many runs at once.
+        at = min(range(len(self._waiting)), key=lambda at: self._waiting[at][0].served)
+        turns, granted = self._waiting.pop(at)
+        self._now = max(self._now, turns.served)
+        granted.set_result(None)
+
+    def _charge(self, turns: Turns, seconds: float) -> None:
+        turns.served += seconds
+        self._now += seconds / len({turns, *(waiting for waiting, _ in self._waiting)})
 
 
 class Turns:
@@ -60,7 +65,7 @@ class Turns:
 
     def __init__(self, slots: Slots, limit: asyncio.Timeout | None = None) -> None:
         self._slots = slots
-        self._served = slots._now
+        self.served = slots._now  # seconds, and a start that is fair to those who came before
         self._limit = limit
         self._left: float | None = None  # seconds of the limit, while it does not run
         self._holding = self._waiting = 0
@@ -70,11 +75,12 @@ class Turns:
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn, have it, and be charged the seconds that it took."""
         slots = self._slots
-        self._served = max(self._served, slots._now) if not slots._waiting else self._served
+        if not slots._waiting:
+            self.served = max(self.served, slots._now)
         self._waiting += 1
         self._stop_or_run()
         try:
-            await slots._acquire(self._served)
+            await slots._acquire(self)
             self._holding += 1
         finally:
             self._waiting -= 1
@@ -83,7 +89,7 @@ class Turns:
         try:
             yield
         finally:
-            self._served += slots._clock() - begun
+            slots._charge(self, slots._clock() - begun)
             self._holding -= 1
             slots._release()
             self._stop_or_run()
