@@ -150,7 +150,7 @@ async def test_a_png_has_the_proportions_of_paper(
     await page_png(tiff, 1, tmp_path / "page.png", width=600, tmp_dir=tmp_path)
     with Image.open(tmp_path / "page.png") as png:
         assert png.width == 600
-            assert abs(png.height - height) <= 1
+        assert abs(png.height - height) <= 1
 
 
 async def test_pages_that_have_no_png(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
