@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from nexefax.errors import ChildFailed, TiffError
+from nexefax.fax.convert.coding import FLIPPED
 from nexefax.fax.convert.tiff import FAX_WIDTH, Compression, Resolution, TiffPage, read_directories
 
 # A page of 1728 x 23,000 pixels in the worst T.6 (twice its raw bits); anything bigger is no page of ours.
@@ -58,10 +59,11 @@ def strips_of(
             f"the TIFF has pages of {[page.length for page in pages]} rows, not {list(lengths)}"
         )
     known = [page.resolution for page in pages] if resolutions is None else resolutions
-    return [_strip(page, path, resolution) for page, resolution in zip(pages, known, strict=True)]
+    return [strip_of(page, path, resolution) for page, resolution in zip(pages, known, strict=True)]
 
 
-def _strip(page: TiffPage, path: Path, resolution: Resolution | None) -> Strip:
+def strip_of(page: TiffPage, path: Path, resolution: Resolution | None) -> Strip:
+    """One page of a TIFF as `strips_of` takes it."""
     size = page.strip_counts[0] if len(page.strip_counts) == 1 else 0
     good = (
         page.width == FAX_WIDTH
@@ -87,7 +89,7 @@ def is_blank(strip: Strip) -> bool:
         return False
     data = strip.read()
     if strip.fill_order == 2:
-        data = bytes(int(f"{byte:08b}"[::-1], 2) for byte in data)
+        data = data.translate(FLIPPED)
     bits = int.from_bytes(data, "big")
     tail = len(data) * 8 - strip.length
     return tail >= 0 and bits >> tail == (1 << (whole * 8 + rest)) - 1

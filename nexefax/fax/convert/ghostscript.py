@@ -176,7 +176,10 @@ async def run_driver(
     scratch: Path,
     seconds: float,
 ) -> Finished | None:
-    """Run Ghostscript; None when it took too long or broke its limits: what it logged and drew is still there."""
+    """Run Ghostscript; None when it took too long or broke its limits: what it logged and drew is still there.
+
+    Raises ChildMissing, and ChildFailed when Ghostscript does not even begin.
+    """
     driver, log = scratch / "driver.ps", scratch / _LOG
     screen = f"/Screen {{ {postscript(page.resolution)} }} bind def" if page else ""
     opened = f"/Log {string(log)} (w) file def"
@@ -202,7 +205,12 @@ async def run_driver(
     limits = Limits(
         seconds=seconds, cpu_seconds=int(seconds) + 1, memory=_MEMORY, file_size=_FILE, output=_OUTPUT
     )
-    return await attempt(argv, scratch=scratch, readable=[source], limits=limits)
+    finished = await attempt(argv, scratch=scratch, readable=[source], limits=limits)
+    if finished is not None and finished.returncode != 0 and not await asyncio.to_thread(log.exists):
+        # It did not come as far as our first line, so the document has no part in it.
+        said = (finished.stderr or finished.stdout)[:300].decode("utf-8", "replace").strip()
+        raise ChildFailed(f"Ghostscript does not work here (version 10 is needed): {said}")
+    return finished
 
 
 def _read_log(scratch: Path) -> str:

@@ -7,18 +7,21 @@ Ghostscript draws that straight to fax pages.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import unicodedata
 from pathlib import Path
 from typing import Final
 
-from nexefax.errors import DocumentError
+from nexefax.errors import ChildFailed, DocumentError
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
 from nexefax.fax.convert.ghostscript import FAX_DEVICE, run_driver, string
 from nexefax.fax.convert.work import Run, Work, check_page_count
 from nexefax.process import Limits, scratch_directory
+
+log = logging.getLogger("nexefax.convert")
 
 # 80 columns of ten points on A4; the margins are what a fax machine needs to feed.
 FONT: Final = "Monospace 10"
@@ -112,7 +115,11 @@ async def _draw(postscript: Path, page: Placement, pages: int, work: Work) -> li
     async with scratch_directory(work.room) as scratch:
         await run_driver(postscript, program, FAX_DEVICE, page, scratch=scratch, seconds=_DRAW_SECONDS)
         files = [scratch / f"page-{number:05d}.tif" for number in range(1, pages + 1)]
-        return await asyncio.to_thread(_collect, files, page, work)
+        try:
+            return await asyncio.to_thread(_collect, files, page, work)
+        except (ChildFailed, OSError) as error:
+            log.warning("Ghostscript drew no good page of a text: %s", error)
+            raise DocumentError("The text can't be drawn. Print it to a PDF, and send that.") from None
 
 
 def _collect(files: list[Path], page: Placement, work: Work) -> list[Strip]:
