@@ -60,6 +60,8 @@ class Connection(Line):
                     break
                 if head is None or not await self._exchange(head):
                     break
+                if self.parser.buffered:
+                    await asyncio.sleep(0)  # who pipelines takes turns with the others
             await self.part()
         finally:
             self.close()

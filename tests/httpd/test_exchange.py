@@ -36,6 +36,25 @@ async def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
         assert [(await wire.reply()).text for _ in range(200)] == [f"/{number}" for number in range(200)]
 
 
+async def test_who_pipelines_takes_turns_with_others(serve: Serve) -> None:
+    order: list[str] = []
+
+    async def handler(asked: Request) -> Response:
+        order.append(asked.path)
+        return Response.text("x")
+
+    serving = await serve(handler)
+    async with await serving.wire() as greedy, await serving.wire() as modest:
+        await greedy.ask(request("/warm"))
+        await modest.ask(request("/warm"))
+        greedy.writer.write(request("/greedy") * 500)
+        modest.writer.write(request("/modest"))
+        assert (await modest.reply()).status == 200
+        for _ in range(500):
+            assert (await greedy.reply()).status == 200
+    assert order.index("/modest") < 100
+
+
 async def test_a_flood_of_pipelined_requests_is_held_back(serve: Serve) -> None:
     """What is not yet asked for stays in the socket; memory does not grow with it."""
     ready = asyncio.Event()
