@@ -209,10 +209,14 @@ class Daemon:
         log.info("configuration reloaded")
 
 
+_SCRATCH_NAMES = ("child-", "upload-")  # what scratch.py and httpd/forms.py make there
+
+
 def prepare_scratch(tmp_dir: Path) -> None:
     """Make ``tmp_dir`` ours alone, 0700, and empty it of what a killed run left.
 
-    Raises ConfigError when it is a link, or somebody else's: others could then read or swap what is converted.
+    Raises ConfigError when it is a link, or somebody else's: others could then read or swap what is converted. A
+    folder with files of others in it is refused as well, not shut: run as root, that would be /usr or /var/tmp.
     """
     where = f"config.conf, [general]: tmp_dir={tmp_dir}"
     try:
@@ -226,7 +230,17 @@ def prepare_scratch(tmp_dir: Path) -> None:
         raise ConfigError(f"{where} is a link or a file; remove it, or name another folder")
     if status.st_uid != os.geteuid():
         raise ConfigError(f"{where} belongs to another user; remove it, or name another folder")
-    tmp_dir.chmod(0o700)
+    if stat.S_IMODE(status.st_mode) & 0o077 and any(tmp_dir.iterdir()):
+        # a slip of the pen must not shut /usr/share from everybody
+        raise ConfigError(
+            f"{where} holds files and is open to others; name a folder of NexeFax's own, or chmod 700 it"
+        )
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        if any(not path.name.startswith(_SCRATCH_NAMES) for path in tmp_dir.iterdir()):
+            raise ConfigError(
+                f"{where} is open to others and holds files of theirs; name a folder of NexeFax's own"
+            )
+        tmp_dir.chmod(0o700)
     remove_leftovers(tmp_dir)
     for upload in tmp_dir.glob("upload-*"):  # by httpd/forms.py, never answered
         upload.unlink(missing_ok=True)

@@ -267,13 +267,21 @@ def test_a_scratch_folder_that_is_a_link_or_somebody_elses_is_refused(tmp_path: 
         (tmp_path / "elsewhere").mkdir()
         ended = nexefax.command("serve")
         assert (ended.returncode, "is a link or a file" in ended.stderr) == (1, True)
-        for folder, said in (("/usr", "belongs to another user"), ("/proc/none", "can't be made")):
-            nexefax.general = dict(nexefax.general) | {"tmp_dir": folder}
+        mine = tmp_path / "mine"
+        mine.mkdir(mode=0o755)
+        (mine / "letter.txt").touch()
+        for folder, said in (
+            ("/usr", "holds files of theirs" if os.geteuid() == 0 else "belongs to another user"),
+            ("/proc/none", "can't be made"),
+            (mine, "is open to others and holds files of theirs"),
+        ):
+            nexefax.general = dict(nexefax.general) | {"tmp_dir": str(folder)}
             nexefax.write_config()
             ended = nexefax.command("serve")
             assert ended.returncode == 1
             assert said in ended.stderr
             assert "Traceback" not in ended.stderr
+        assert stat.S_IMODE(mine.stat().st_mode) == 0o755
 
 
 def test_what_a_killed_run_left_in_the_scratch_folder_goes(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from nexefax.control import spool_warnings
-from nexefax.errors import JournalError, MailDelayed, SpoolError
+from nexefax.daemon import prepare_scratch
+from nexefax.errors import ConfigError, JournalError, MailDelayed, SpoolError
 from nexefax.fax import job, records
 from nexefax.fax.callfile import Spool
 from nexefax.fax.cause import Cause, unknown
@@ -179,3 +180,15 @@ async def test_the_first_mail_that_gets_through_calls_the_others(shop: Workshop)
     due = await shop.journal.read(records.next_mail)
     assert due is not None
     assert due <= time.time()
+
+
+def test_a_folder_that_is_somebodys_is_not_made_private(tmp_path: Path) -> None:
+    """A test that named /usr, run as root, shut it from everybody."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "something").touch()
+    with pytest.raises(ConfigError, match="holds files and is open to others"):
+        prepare_scratch(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    (tmp_path / "something").unlink()
+    prepare_scratch(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
