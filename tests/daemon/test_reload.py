@@ -1,8 +1,10 @@
 """Reloads, ends and beginnings of the whole daemon, and two accounts side by side."""
 
+import os
 import signal
 import socket
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
