@@ -230,11 +230,6 @@ def prepare_scratch(tmp_dir: Path) -> None:
         raise ConfigError(f"{where} is a link or a file; remove it, or name another folder")
     if status.st_uid != os.geteuid():
         raise ConfigError(f"{where} belongs to another user; remove it, or name another folder")
-    if stat.S_IMODE(status.st_mode) & 0o077 and any(tmp_dir.iterdir()):
-        # a slip of the pen must not shut /usr/share from everybody
-        raise ConfigError(
-            f"{where} holds files and is open to others; name a folder of NexeFax's own, or chmod 700 it"
-        )
     if stat.S_IMODE(status.st_mode) & 0o077:
         if any(not path.name.startswith(_SCRATCH_NAMES) for path in tmp_dir.iterdir()):
             raise ConfigError(

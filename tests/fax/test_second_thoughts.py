@@ -186,7 +186,7 @@ def test_a_folder_that_is_somebodys_is_not_made_private(tmp_path: Path) -> None:
     """A test that named /usr, run as root, shut it from everybody."""
     tmp_path.chmod(0o755)
     (tmp_path / "something").touch()
-    with pytest.raises(ConfigError, match="holds files and is open to others"):
+    with pytest.raises(ConfigError, match="is open to others and holds files"):
         prepare_scratch(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     (tmp_path / "something").unlink()
