@@ -129,9 +129,9 @@ as_user() {
     shift
     home=$(getent passwd "$user" | cut -d: -f6)
     if [ "$(id -u)" = 0 ]; then
-        set -- runuser -u "$user" -- env -i "HOME=$home" "$@"
+        set -- runuser -u "$user" -- /usr/bin/env -i "HOME=$home" "$@"
     else
-        set -- env -i "HOME=$HOME" "$@"
+        set -- /usr/bin/env -i "HOME=$HOME" "$@"
     fi
     "$@"
 }
