@@ -123,15 +123,13 @@ make_user() {
     useradd --system --user-group --create-home --home-dir "/var/lib/$1" --shell /usr/sbin/nologin "$1"
 }
 
-# as_user NAME COMMAND...: run a command as that user with a fresh environment
-as_user() {
-    local user=$1 home
-    shift
-    home=$(getent passwd "$user" | cut -d: -f6)
+# become NAME: sets $as, which begins a command that runs as that user with a fresh environment. Without root it is whoever
+# runs this.
+become() {
+    # shellcheck disable=SC2034  # for who sources this
     if [ "$(id -u)" = 0 ]; then
-        set -- runuser -u "$user" -- /usr/bin/env -i "HOME=$home" "$@"
+        as=(setpriv "--reuid=$1" "--regid=$(id -g "$1")" --init-groups /usr/bin/env -i "HOME=$(getent passwd "$1" | cut -d: -f6)")
     else
-        set -- /usr/bin/env -i "HOME=$HOME" "$@"
+        as=(/usr/bin/env -i "HOME=$HOME")
     fi
-    "$@"
 }
