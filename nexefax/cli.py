@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     add("check", _check, "look at everything that NexeFax needs, and name the remedy for what is wrong")
     status = add("status", _status, "show what the server is doing")
     status.add_argument("--json", action="store_true", help="for programs")
+    cancel = add("cancel", _cancel, "do not send a fax that is not being dialled yet")
+    cancel.add_argument("number", type=int, help="the fax's number")
     user = commands.add_parser("user", help="manage who may sign in", description="manage who may sign in")
     actions = user.add_subparsers(required=True, metavar="ACTION")
     for name, command, purpose, named in (
@@ -136,6 +138,18 @@ def _status_lines(seen: dict[str, Any]) -> list[str]:
         lines.append(f"{seen['mails_stuck']} mails wait for more than an hour; the log says why")
     lines += [f"WARNING: {warning}" for warning in seen.get("warnings", ())]
     return lines
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    from nexefax.config import load
+    from nexefax.control_client import tell_daemon
+
+    fax = tell_daemon(load(options.config), f"/faxes/{options.number}/cancel")
+    if fax["state"] == "cancelled":
+        print(f"Fax {options.number} is cancelled.")
+        return EXIT_OK
+    print(f"Fax {options.number} can't be cancelled any more: it is {fax['state']}.", file=sys.stderr)
+    return EXIT_FAILED
 
 
 def _user_add(options: argparse.Namespace) -> int:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from nexefax import __version__
 from nexefax.config import Config
+from nexefax.errors import HttpError
 from nexefax.fax import records
 from nexefax.httpd import Handler, Request, Response, Router
 from nexefax.store import Journal
@@ -20,8 +22,15 @@ UNTAKEN_SECONDS = 120.0  # Asterisk looks into its spool every second
 STUCK_SECONDS = 3_600.0  # a mail that has waited longer is worth a line to the administrator
 
 
-def control_handler(config: Callable[[], Config], journal: Journal) -> Handler:
-    """Return the handler for the control socket: ``GET /status``."""
+class Queue(Protocol):
+    """Who cancels faxes: :class:`nexefax.fax.worker.Worker`."""
+
+    async def cancel(self, fax_id: int, by: str) -> records.Fax | None:
+        """Do not send a fax; the fax as it is then, None when there is none of this number."""
+
+
+def control_handler(config: Callable[[], Config], journal: Journal, queue: Queue) -> Handler:
+    """Return the handler for the control socket: ``GET /status``, ``POST /faxes/NUMBER/cancel``."""
     started = time.time()
 
     async def status(_request: Request) -> Response:
@@ -35,7 +44,15 @@ def control_handler(config: Callable[[], Config], journal: Journal) -> Handler:
         }
         return Response.json(seen | counts)
 
+    async def cancel(request: Request) -> Response:
+        number = request.params["number"]
+        fax = await queue.cancel(int(number), "the administrator") if number.isdecimal() else None
+        if fax is None:
+            raise HttpError(404, f"There is no fax {number}.")
+        return Response.json({"fax": fax.id, "state": fax.state, "reason": fax.reason})
+
     router = Router()
+    router.add("POST", "/faxes/{number}/cancel", cancel)
     router.add("GET", "/status", status)
     return router
 

@@ -32,18 +32,33 @@ def ask_daemon(config: Config, target: str) -> dict[str, Any]:
 
     Raises JournalError when there is neither, or the user may not ask.
     """
+    try:
+        return _ask(config, "GET", target)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return _read_journal(config)
+
+
+def tell_daemon(config: Config, target: str) -> dict[str, Any]:
+    """Return what the daemon answers to ``POST target``. Raises JournalError when there is none, or it refuses."""
+    try:
+        return _ask(config, "POST", target)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise JournalError("NexeFax does not run; start it first") from error
+
+
+def _ask(config: Config, method: str, target: str) -> dict[str, Any]:
     connection = _UnixConnection(config.server.control_socket)
     try:
-        connection.request("GET", target)
+        connection.request(method, target)
         response = connection.getresponse()
         body = response.read()
+        if response.status == 404:
+            raise JournalError(body.decode(errors="replace").strip())
         if response.status != 200:
             raise JournalError(
                 f"NexeFax runs, but can't say what it does: {body.decode(errors='replace').strip()}"
             )
         answer: dict[str, Any] = json.loads(body)
-    except (FileNotFoundError, ConnectionRefusedError):
-        return _read_journal(config)
     except PermissionError as error:
         raise JournalError(
             f"{config.server.control_socket} may be used by root and NexeFax's user only; try with sudo"

@@ -101,7 +101,7 @@ class Daemon:
             trusted_proxies=server.trusted_proxies,
             error_page=site.error_page,
         )
-        control = HttpServer(control_handler(lambda: self._config, journal))
+        control = HttpServer(control_handler(lambda: self._config, journal, worker))
         agi_port = await agi.start(server.fagi_bind, server.port_fagi)
         stack.push_async_callback(self._close, agi)
         http_port = await http.start(server.bind, server.port_http)

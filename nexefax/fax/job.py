@@ -21,12 +21,9 @@ class State(StrEnum):
     """Where a fax is. The first row is of faxes that go out, the second of those that came in."""
 
     QUEUED, RENDERING, READY, CALLING = "queued", "rendering", "ready", "calling"
-    SENT, FAILED = "sent", "failed"
+    SENT, FAILED, CANCELLED = "sent", "failed", "cancelled"
     RECEIVED, CONVERTING, DELIVERING = "received", "converting", "delivering"
     DELIVERED, UNDELIVERABLE = "delivered", "undeliverable"
-
-
-FINAL: Final = frozenset({State.SENT, State.FAILED, State.DELIVERED, State.UNDELIVERABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +89,13 @@ class AttemptEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """``by`` does not want the fax to be sent; one that is being dialled goes on."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConversionBegan:
     """The received TIFF is in the store; a worker has taken it."""
 
@@ -143,6 +147,7 @@ Event = (
     | CallPlaced
     | CallDeferred
     | AttemptEnded
+    | CancelRequested
     | ConversionBegan
     | FaxConverted
     | FaxKept
@@ -270,6 +275,11 @@ def _fail(fax: Fax, reason: str, policy: Policy, now: float, *, before: str = ""
     return Step(_to(fax, State.FAILED, now, reason), letters, f"{before}{reason}; failed")
 
 
+def _cancel(fax: Fax, event: CancelRequested, _policy: Policy, now: float) -> Step:
+    reason = f"cancelled by {event.by}"
+    return Step(_to(fax, State.CANCELLED, now, reason), text=reason)
+
+
 def _begin_conversion(fax: Fax, _event: ConversionBegan, _policy: Policy, now: float) -> Step:
     return Step(_to(fax, State.CONVERTING, now))
 
@@ -318,11 +328,13 @@ TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
     (State.RENDERING, WorkInterrupted): _render_again,
     (State.RENDERING, DocumentRendered): _rendered,
     (State.RENDERING, DocumentRefused): _refused,
+    **{(state, CancelRequested): _cancel for state in (State.QUEUED, State.RENDERING, State.READY)},
     (State.READY, CallPlaced): _place,
     (State.READY, CallDeferred): _defer,
     (State.READY, AttemptEnded): _late_report,
     (State.CALLING, AttemptEnded): _attempt_ended,
     (State.FAILED, AttemptEnded): _late_report,
+    (State.CANCELLED, AttemptEnded): _late_report,
     (State.RECEIVED, ConversionBegan): _begin_conversion,
     (State.RECEIVED, FaxKept): _keep,
     (State.RECEIVED, WorkInterrupted): _convert_again,

@@ -35,7 +35,7 @@ class Sending:
         self._wake = asyncio.Event()
         self._rendering = Rendering(bookkeeper, folders)
         self._calling = Calling(bookkeeper, folders)
-        self._begun: set[int] = set()  # faxes that a task of ours renders
+        self._begun: dict[int, asyncio.Task[None]] = {}  # the tasks that render, by fax
 
     @property
     def _config(self) -> Config:
@@ -141,14 +141,25 @@ class Sending:
         queued = await self._journal.read(lambda c: records.due_faxes(c, job.State.QUEUED, now))
         for fax in queued:
             if fax.id not in self._begun:
-                self._begun.add(fax.id)
-                tasks.create_task(self._render(fax), name=f"render fax {fax.id}")
+                name = f"render fax {fax.id}"
+                self._begun[fax.id] = tasks.create_task(self._render(fax), name=name)
         for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.READY, now)):
             try:
                 await self._calling.call(fax)
             except Exception as error:  # one fax's fault must not keep the others
                 log.exception("fax %d: its call can't be made; trying again", fax.id)
                 await self._calling.defer(fax, error)
+
+    async def cancel(self, fax_id: int, by: str) -> records.Fax | None:
+        """Do not send a fax, whoever ``by`` is; its rendering ends at once. None when there is no such fax.
+
+        The fax that is returned is cancelled, unless its state says that it is too late.
+        """
+        after = await self._bookkeeper.record(fax_id, job.CancelRequested(by))
+        rendering = self._begun.get(fax_id)
+        if after is not None and after.fax.state == job.State.CANCELLED and rendering is not None:
+            rendering.cancel()
+        return after.fax if after else None
 
     async def settle(self, fax_id: int, attempt: int) -> None:
         """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""
@@ -159,7 +170,7 @@ class Sending:
         try:
             await self._rendering.render(fax)
         finally:
-            self._begun.discard(fax.id)
+            self._begun.pop(fax.id, None)
             self._wake.set()
 
     async def _in_state(self, state: job.State) -> list[records.Fax]:

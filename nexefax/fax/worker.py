@@ -63,6 +63,10 @@ class Worker:
         """Take a document in; see :meth:`nexefax.fax.sending.Sending.accept`."""
         return await self._sending.accept(submission)
 
+    async def cancel(self, fax_id: int, by: str) -> records.Fax | None:
+        """Do not send a fax; see :meth:`nexefax.fax.sending.Sending.cancel`."""
+        return await self._sending.cancel(fax_id, by)
+
     async def accounts_changed(self) -> None:
         """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails.
 

@@ -122,6 +122,22 @@ def test_a_letter_that_was_refused_is_taken_up_again() -> None:
     assert (again.fax.state, again.commands) == (State.DELIVERING, ())
 
 
+@pytest.mark.parametrize("state", [State.QUEUED, State.RENDERING, State.READY])
+def test_a_fax_that_is_not_dialled_yet_is_cancelled(state: State) -> None:
+    cancelled = step(fax(state), job.CancelRequested("bob"), POLICY, 1.0)
+    assert (cancelled.fax.state, cancelled.fax.reason, cancelled.commands) == (
+        State.CANCELLED,
+        "cancelled by bob",
+        (),
+    )
+    assert step(cancelled.fax, job.CallPlaced(), POLICY, 2.0).fax is cancelled.fax
+
+
+def test_a_fax_that_is_being_dialled_goes_on() -> None:
+    calling = fax(State.CALLING, attempts=1)
+    assert step(calling, job.CancelRequested("bob"), POLICY, 1.0).fax is calling
+
+
 def test_a_call_that_cannot_be_placed_waits_and_costs_no_attempt() -> None:
     deferred = step(fax(State.READY), job.CallDeferred(60.0, "the spool is missing"), POLICY, 1.0).fax
     assert (deferred.state, deferred.attempts, deferred.next_try) == (State.READY, 0, 60.0)
@@ -165,6 +181,7 @@ EVENTS = st.one_of(
     st.just(job.CallPlaced()),
     st.just(job.CallDeferred(5.0, "no")),
     st.builds(ended, st.integers(0, 7), ENDINGS),
+    st.just(job.CancelRequested("bob")),
     st.just(job.ConversionBegan()),
     st.just(job.FaxConverted(1, "fine")),
     st.just(job.FaxKept("no")),
@@ -191,6 +208,7 @@ def test_whatever_happens_in_whatever_order_a_fax_ends_once(start: State, events
         if start == State.QUEUED:
             assert after.fax.state in {
                 State.QUEUED, State.RENDERING, State.READY, State.CALLING, State.SENT, State.FAILED,
+                State.CANCELLED,
             }  # fmt: skip
         now = after.fax
     assert letters.count(Letter.SENT) <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -192,3 +193,26 @@ def test_a_folder_that_is_somebodys_is_not_made_private(tmp_path: Path) -> None:
     (tmp_path / "something").unlink()
     prepare_scratch(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_cancelled_fax_is_rendered_no_longer(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendering, ended = asyncio.Event(), asyncio.Event()
+
+    async def render_for_ever(*_: object, **__: object) -> None:
+        rendering.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("nexefax.fax.rendering.render", render_for_ever)
+    fax_id = await shop.sending.accept(shop.submission())
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        await shop.sending.start_due(tasks)
+        await rendering.wait()
+        cancelled = await shop.sending.cancel(fax_id, "bob")
+        await ended.wait()
+    assert cancelled is not None
+    assert (cancelled.state, cancelled.reason) == ("cancelled", "cancelled by bob")
+    assert (await shop.fax(fax_id)).state == "cancelled"
+    assert await shop.sending.cancel(99, "bob") is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -33,6 +34,9 @@ LONGEST_RUN: Final = 60  # pages: half a second of text, after which another doc
 
 FEW_EDGES: Final = 2_000  # of a look: below, a page has too little on it for statistics
 LEAST_BYTES: Final = 0.2  # of T.6 for each edge
+
+QUICK_PAGE: Final = 0.05  # seconds of a look; above it is a scan or the like
+TURN_SECONDS: Final = 2.0  # what a run should take at most
 
 ASK_SECONDS: Final = 20.0  # for what the document says of itself
 LOOK_SECONDS: Final = 20.0  # for the look at one run; without it the pages are only drawn less well
@@ -64,13 +68,19 @@ class _PdfJob:
         self._flawed: set[int] = set()
 
     async def render(self) -> list[str]:
-        shapes = await self._survey()
-        pages = [self._work.lay(shape) for shape in shapes]
         failed: list[int] = []
         async with asyncio.TaskGroup() as group:
+            # Meanwhile: what is known of a document's first pages tells how long the others will take.
+            first = group.create_task(self._look(1, FIRST_RUN), name="look at the first pages")
+            shapes = await self._survey()
+            pages = [self._work.lay(shape) for shape in shapes]
+            pictures, seconds = await first
+            parts = cut(pages, self._turns.jobs, most=pages_in_a_turn(seconds))
             tasks = [
-                group.create_task(self._run(part), name=f"pages from {part[0].number}")
-                for part in cut(pages, self._turns.jobs)
+                group.create_task(
+                    self._run(part, None if number else pictures), name=f"pages from {part[0].number}"
+                )
+                for number, part in enumerate(parts)
             ]
             for task in tasks:
                 run = await task
@@ -134,12 +144,18 @@ class _PdfJob:
             )
         return shapes
 
-    async def _run(self, pages: Sequence[Placement]) -> Run:
-        """Draw some pages: a look, Ghostscript, and poppler for what is missing or wrong."""
+    async def _look(self, first: int, last: int) -> tuple[dict[int, Picture], float]:
+        """Small pictures of some pages, and how long they took."""
         async with self._turns.turn(), scratch_directory(self._room) as scratch:
-            first, last = pages[0].number, pages[-1].number
+            begun = time.monotonic()
             pictures = await poppler.look(self._pdf, first, last, scratch=scratch, seconds=LOOK_SECONDS)
-            tones = await asyncio.to_thread(self._tones, pages, pictures)
+            return pictures, time.monotonic() - begun
+
+    async def _run(self, pages: Sequence[Placement], pictures: dict[int, Picture] | None) -> Run:
+        """Draw some pages: a look (unless there was one), Ghostscript, and poppler for what is missing or wrong."""
+        if pictures is None:
+            pictures, _ = await self._look(pages[0].number, pages[-1].number)
+        tones = await asyncio.to_thread(self._tones, pages, pictures)
         places = {page.number: page for page in pages}
         async with self._turns.turn():
             drawn = await self._by_ghostscript(list(places.values()), tones)
@@ -258,11 +274,29 @@ def resembles(strip: Strip, page: Placement, picture: Picture) -> bool:
     return (strip.size - strip.length / 8) * 3.5 / enlarged > edges * LEAST_BYTES
 
 
-def cut(pages: Sequence[Placement], jobs: int) -> list[Sequence[Placement]]:
-    """Runs of pages: a short one first, the rest in even parts for ``jobs`` processors."""
+def pages_in_a_turn(seconds: float) -> int:
+    """How many pages go into a run, by the seconds that the look at the first `FIRST_RUN` took.
+
+    Text takes 2 ms a page, and the rest is the start of the program; a scan takes 100 ms, and four times as long again
+    to be drawn. So a document of scans gives others their turns as often as one of text.
+    """
+    page = seconds / FIRST_RUN
+    return (
+        LONGEST_RUN
+        if page <= QUICK_PAGE
+        else max(FIRST_RUN, min(LONGEST_RUN, int(TURN_SECONDS / (5 * page))))
+    )
+
+
+def cut(pages: Sequence[Placement], jobs: int, most: int = LONGEST_RUN) -> list[Sequence[Placement]]:
+    """Runs of pages: a short one first, the rest in even parts for ``jobs`` processors, none above ``most``.
+
+    The last part is shorter by what the first run has and by its program starts, as they share a processor.
+    """
     rest = len(pages) - FIRST_RUN
     if rest <= 0:
         return [pages]
-    parts = max(-(-rest // LONGEST_RUN), min(jobs, rest // FIRST_RUN), 1)
-    edges = [FIRST_RUN + rest * part // parts for part in range(parts + 1)]
+    parts = max(-(-rest // most), min(jobs, rest // FIRST_RUN), 1)
+    handicap = 3 * FIRST_RUN if parts > 1 and 4 * FIRST_RUN < rest // parts <= most - 3 * FIRST_RUN else 0
+    edges = [FIRST_RUN + (rest + handicap) * part // parts for part in range(parts)] + [len(pages)]
     return [pages[:FIRST_RUN], *(pages[a:b] for a, b in pairwise(edges))]
