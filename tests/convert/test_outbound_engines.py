@@ -14,7 +14,7 @@ from nexefax.errors import ChildFailed, ChildMissing, ChildTimeout
 from nexefax.fax.convert import RenderSettings, Resolution, attempt, ghostscript, poppler, render
 from nexefax.fax.convert.geometry import Box, PageShape, Placement, place
 from nexefax.fax.convert.ghostscript import Drawn
-from nexefax.fax.convert.pdf import FIRST_RUN, LONGEST_RUN, cut, resembles
+from nexefax.fax.convert.pdf import FIRST_RUN, LONGEST_RUN, cut, pages_in_a_turn, resembles
 from nexefax.fax.convert.poppler import Opening
 from nexefax.fax.convert.tone import Picture, Tone
 from nexefax.process import Finished, Limits
@@ -24,6 +24,7 @@ from tests.convert.pdf_writer import PdfWriter, box, text
 
 GS_DRAW = ghostscript.draw
 POPPLER_DRAW = poppler.draw
+POPPLER_LOOK = poppler.look
 BOX = box(0, 396, 306, 396)
 QUARTER = (0, 0, 0.5, 0.5)
 
@@ -453,3 +454,30 @@ async def test_a_look_that_is_no_picture_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "grey-2.pgm").write_bytes(b"P5 2 2 255\n123")
     (tmp_path / "grey-3.pgm").write_bytes(bytes(poppler.LOOK * poppler.LOOK + 65))
     assert poppler._pictures(tmp_path) == {1: Picture(2, 2, b"1234")}
+
+
+@pytest.mark.parametrize(("seconds", "pages"), [(0.0, 60), (0.2, 60), (0.4, 4), (0.24, 6), (20.0, 4)])
+def test_documents_that_take_long_give_others_their_turns_more_often(seconds: float, pages: int) -> None:
+    assert pages_in_a_turn(seconds) == pages
+
+
+@given(st.integers(1, 700), st.integers(1, 64), st.integers(FIRST_RUN, LONGEST_RUN))
+def test_runs_are_no_longer_than_a_turn(count: int, jobs: int, most: int) -> None:
+    page = place(PageShape(1, Box(0, 0, 612, 792)), Resolution.FINE, "size")
+    runs = cut([page] * count, jobs, most)
+    assert sum(len(run) for run in runs) == count
+    assert all(0 < len(run) <= most for run in runs)
+
+
+async def test_the_first_look_is_taken_while_the_document_is_asked(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[tuple[int, int]] = []
+
+    async def look(pdf: Path, first: int, last: int, *, scratch: Path, seconds: float) -> dict[int, Picture]:
+        looked.append((first, last))
+        return await POPPLER_LOOK(pdf, first, last, scratch=scratch, seconds=seconds)
+
+    monkeypatch.setattr(poppler, "look", look)
+    await draw(document(*[BOX] * 7))
+    assert looked == [(1, FIRST_RUN), (FIRST_RUN + 1, 7)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.errors import DocumentError
+from nexefax.errors import ChildFailed, DocumentError
 from nexefax.fax.convert import RenderSettings, render
 from nexefax.fax.convert.document import Kind, recognise
 from nexefax.fax.convert.work import check_page_count, missing_sentence
@@ -179,12 +179,17 @@ async def test_too_little_memory_for_one_engine(draw: Draw, monkeypatch: pytest.
     assert ink(found[1][0]) == pytest.approx(ink(expected[0]), abs=0.01)
 
 
-async def test_too_little_memory_for_both(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_little_memory_to_begin_is_not_the_documents_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nexefax.fax.convert.ghostscript._MEMORY", 20 << 20)
     monkeypatch.setattr("nexefax.fax.convert.poppler._MEMORY", 20 << 20)
     monkeypatch.setattr("nexefax.fax.convert.pdf.ASK_SECONDS", 5.0)
-    said = await refuse(document(1))
-    assert said == DAMAGED or said.startswith("Page 1 of the document can't be read")
+    source = tmp_path / "in"
+    source.write_bytes(document(1))
+    with pytest.raises(ChildFailed, match="Ghostscript does not work here"):
+        await render(source, tmp_path / "fax.tiff", settings=RenderSettings(), tmp_dir=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 @pytest.mark.parametrize(
