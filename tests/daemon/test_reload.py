@@ -190,7 +190,7 @@ def test_a_fax_of_an_account_that_was_removed_waits_for_it(house: House) -> None
         journal.execute("UPDATE fax SET next_try = 0")
     journal.close()
     nexefax.start()
-    wait_until(lambda: "the account ACME is no longer configured" in house.fax(fax_id).reason)
+    wait_until(lambda: "the account ACME is no longer in accounts.conf" in house.fax(fax_id).reason)
     assert (house.fax(fax_id).state, house.fax(fax_id).attempts) == ("ready", 0)
 
 
