@@ -268,6 +268,31 @@ async def test_a_picture_that_is_not_as_large_as_asked_for_is_none(
     assert (await refuse(document(BOX))).startswith("Page 1 of the document can't be read")
 
 
+async def test_a_lying_page_that_cannot_be_fitted(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    ghostscript_loses(monkeypatch, 1)
+    monkeypatch.setattr(poppler, "magick", _nothing_at_all)
+    writer = PdfWriter()
+    writer.page(BOX, entries="/Rotate 90")
+    assert (await refuse(writer.bytes())).startswith("Page 1 of the document can't be read")
+
+
+async def _nothing_at_all(*_: object, **__: object) -> None:
+    return None
+
+
+async def test_pages_that_only_ghostscript_counts_are_named(
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = poppler.contents
+
+    async def partial(*arguments: Path, **options: object) -> poppler.Contents:
+        told = await whole(*arguments, **options)  # type: ignore[arg-type]  # as they came
+        return poppler.Contents(told.opening, told.count, told.shapes[:1])
+
+    monkeypatch.setattr(poppler, "contents", partial)
+    assert (await refuse(document(BOX, BOX))).startswith("Page 2 of the document can't be read")
+
+
 async def test_a_document_that_only_ghostscript_can_open(
     draw: Draw, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,18 +399,18 @@ def test_runs_are_all_pages_once_in_their_order(count: int, jobs: int) -> None:
 def test_a_page_is_doubted_by_its_bytes(tmp_path: Path) -> None:
     from nexefax.fax.convert.faxtiff import strips_of
 
-    picture = drawing(1728, 540, seed=3)
+    picture = drawing(1728, 200, seed=3)
     strip, white = strips_of(
-        write_tiff(tmp_path / "fax.tif", [fax(picture), fax(drawing(1728, 540, ink=False))])
+        write_tiff(tmp_path / "fax.tif", [fax(picture), fax(drawing(1728, 200, ink=False))])
     )
-    page = place(PageShape(1, Box(0, 0, 609, 198)), Resolution.FINE, "size")
-    look = picture.convert("L").resize((528, 171))
-    shown = Picture(528, 171, look.tobytes())
+    page = place(PageShape(1, Box(0, 0, 609, 73.5)), Resolution.FINE, "size")
+    look = picture.convert("L").resize((528, 62))
+    shown = Picture(528, 62, look.tobytes())
     assert resembles(strip, page, shown)
     assert not resembles(white, page, shown)
-    assert resembles(white, page, Picture(528, 171, b"\xff" * (528 * 171)))
-    rule = drawing(1728, 540, ink=False)
-    rule.paste(0, (0, 500, 1728, 510))
+    assert resembles(white, page, Picture(528, 62, b"\xff" * (528 * 62)))
+    rule = drawing(1728, 200, ink=False)
+    rule.paste(0, (0, 150, 1728, 160))
     (poor,) = strips_of(write_tiff(tmp_path / "poor.tif", [fax(rule)]))
     assert not resembles(poor, page, shown)
 

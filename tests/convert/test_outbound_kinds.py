@@ -64,7 +64,7 @@ async def test_what_is_transparent_is_white(draw: Draw) -> None:
     assert near(ink(page), (0, 0, 0.5, 0.5), by=0.02)
 
 
-@pytest.mark.parametrize("size", [(6_000, 8_000), (3, 3), (4000, 20), (20, 4000)])
+@pytest.mark.parametrize("size", [(3_000, 4_000), (3, 3), (4000, 20), (20, 4000)])
 async def test_pictures_of_any_size(draw: Draw, size: tuple[int, int]) -> None:
     _, (page,) = await draw(saved(Image.new("1", size, 0), "PNG"))
     assert not blank(page)
@@ -118,13 +118,19 @@ async def test_damaged_pictures_are_not_sent_in_half(refuse: Refuse, damaged: by
         "😀 and ♞ and ∑",
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-async def test_text_in_any_script(draw: Draw, words: str, encoding: str) -> None:
-    rendering, (page,) = await draw(words.encode(encoding))
+async def test_text_in_any_script(draw: Draw, words: str) -> None:
+    rendering, (page,) = await draw(words.encode())
     assert rendering.engine == "paps"
     left, top, right, bottom = ink(page)
     assert 0.02 < left < right < 0.98
     assert 0.02 < top < bottom < 0.15
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+async def test_text_with_a_byte_order_mark(draw: Draw, encoding: str) -> None:
+    _, (plain,) = await draw("Grüße, мир".encode())
+    _, (marked,) = await draw("Grüße, мир".encode(encoding))
+    assert plain.tobytes() == marked.tobytes()
 
 
 async def test_text_from_right_to_left_begins_on_the_right(draw: Draw) -> None:

@@ -207,3 +207,32 @@ async def _whatever_happens(jobs: int, steps: list[Step]) -> None:
     assert all(tasks[name].cancelled() or name in floor.served for name in tasks)
     assert floor.most <= jobs
     assert floor.slots._free == jobs
+
+
+async def test_a_documents_limit_does_not_run_while_it_only_waits() -> None:
+    slots = Slots(1)
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(1000) as limit:
+        turns = slots.document(limit)
+        async with slots.document().turn():
+            waiting = asyncio.create_task(_takes_and_tells(turns, limit))
+            await settled()
+            assert limit.when() is None
+        when = await asyncio.wait_for(waiting, 10)
+        assert when is not None
+        assert loop.time() < when <= loop.time() + 1000
+        assert limit.when() == when
+
+
+async def _takes_and_tells(turns: Turns, limit: asyncio.Timeout) -> float | None:
+    async with turns.turn():
+        return limit.when()
+
+
+async def test_no_limit_at_all_stays_none() -> None:
+    slots = Slots(1)
+    async with asyncio.timeout(None) as limit:
+        async with slots.document().turn():
+            waiting = asyncio.create_task(_takes_and_tells(slots.document(limit), limit))
+            await settled()
+        assert await asyncio.wait_for(waiting, 10) is None
