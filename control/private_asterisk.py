@@ -10,72 +10,18 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
+from asterisk_configuration import configuration_files
+from asterisk_ports import PortBlock
 from asterisk_program import AsteriskProgram
 
 #: asterisk.ctl is a Unix socket: sun_path holds 107 bytes and a NUL (unix(7)).
 _SOCKET_PATH_LIMIT = 107
-
-#: Ports are taken in blocks: one for SIP, the rest split between RTP and UDPTL. Eight faxes at once need 32.
-_BLOCK = 400
-#: Below Linux's usual ephemeral range (32768 and up), so that no client's socket sits in a block.
-_FIRST_BLOCK, _LAST_BLOCK = 20_000, 32_000
-
-#: Only what faxing over PJSIP needs: Asterisk is up within a second, and opens no port that we did not name.
-_MODULES = (
-    "res_sorcery_config",
-    "res_sorcery_memory",
-    "res_sorcery_astdb",
-    "res_pjproject",
-    "res_pjsip",
-    "res_pjsip_session",
-    "res_pjsip_pubsub",
-    "res_pjsip_sdp_rtp",
-    "res_pjsip_t38",
-    "res_pjsip_caller_id",
-    "res_pjsip_endpoint_identifier_ip",
-    "res_pjsip_logger",
-    "res_pjsip_rfc3326",
-    "res_pjsip_header_funcs",
-    "res_rtp_asterisk",
-    "res_timing_timerfd",
-    "chan_pjsip",
-    "res_fax",
-    "res_fax_spandsp",
-    "res_speech",
-    "res_agi",
-    "pbx_config",
-    "pbx_spool",
-    "bridge_simple",
-    "codec_ulaw",
-    "codec_alaw",
-    "app_softhangup",
-    "app_stack",
-    "app_verbose",
-    "app_exec",
-    "app_dial",
-    "app_playtones",
-    "app_userevent",
-    "res_musiconhold",
-    "func_callerid",
-    "func_channel",
-    "func_cut",
-    "func_env",
-    "func_global",
-    "func_hangupcause",
-    "func_logic",
-    "func_math",
-    "func_strings",
-    "func_timeout",
-    "func_uri",
-)
-
 
 #: A request as res_pjsip_logger prints it.
 _INVITE = re.compile(
@@ -93,41 +39,6 @@ class AsteriskFailedError(RuntimeError):
     """Asterisk did not do what it was asked; the sentence holds the end of its own log."""
 
 
-class PortBlock:
-    """A run of loopback ports that no other private Asterisk on this machine uses.
-
-    A TCP socket bound to the block's first port is the lock: it works between users and ends with the process.
-    """
-
-    def __init__(self) -> None:
-        start = (os.getpid() * 7) % ((_LAST_BLOCK - _FIRST_BLOCK) // _BLOCK)
-        count = (_LAST_BLOCK - _FIRST_BLOCK) // _BLOCK
-        for step in range(count):
-            first = _FIRST_BLOCK + (start + step) % count * _BLOCK
-            lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            try:
-                lock.bind(("127.0.0.1", first))
-                lock.listen(1)
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind(("127.0.0.1", first))
-            except OSError:
-                lock.close()
-                continue
-            self._lock = lock
-            self.sip = first
-            self.rtp = (first + 2, first + _BLOCK // 2 - 1)
-            self.udptl = (first + _BLOCK // 2, first + _BLOCK - 1)
-            return
-        raise AsteriskFailedError(
-            f"No block of free ports between {_FIRST_BLOCK} and {_LAST_BLOCK} on 127.0.0.1. Which programs hold them "
-            "is shown by `ss -ltnup`."
-        )
-
-    def close(self) -> None:
-        """Give the block back."""
-        self._lock.close()
-
-
 class PrivateAsterisk:
     """One Asterisk with its own folders, ports and dialplan.
 
@@ -136,7 +47,6 @@ class PrivateAsterisk:
         directory: private; made if missing. `spool/`, `log/`, `etc/` and `run/` appear in it.
         dialplan: text of extensions.conf after `[globals]`.
         variables: what `[globals]` holds, for instance NEXEFAX_AGI.
-        endpoints: more text for pjsip.conf.
     """
 
     def __init__(
@@ -146,13 +56,11 @@ class PrivateAsterisk:
         *,
         dialplan: str,
         variables: Mapping[str, str] | None = None,
-        endpoints: str = "",
     ) -> None:
         self.program = program
         self.directory = directory.resolve()
         self.dialplan = dialplan
         self.variables = dict(variables or {})
-        self.endpoints = endpoints
         self.ports = PortBlock()
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -215,7 +123,9 @@ class PrivateAsterisk:
             "spool/nexefax",
         ):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
-        for name, text in self._configuration():
+        for name, text in configuration_files(
+            self.program, self.directory, self.ports, variables=self.variables, dialplan=self.dialplan
+        ):
             (self.directory / "etc" / name).write_text(text)
         # A socket left by a killed Asterisk would answer nobody, yet look like one that is up.
         self.control_socket.unlink(missing_ok=True)
@@ -343,99 +253,3 @@ class PrivateAsterisk:
                 lines = (self.directory / "log" / "console").read_text(errors="replace").splitlines()
         text = "\n".join(line[:300] for line in lines[-25:])
         return f" Its last words:\n{text}\n(more in {self.directory / 'log'})"
-
-    # -- configuration -----------------------------------------------------------------------------------------
-
-    def _configuration(self) -> Iterator[tuple[str, str]]:
-        here, ports = self.directory, self.ports
-        yield (
-            "asterisk.conf",
-            f"""[directories]
-astetcdir => {here}/etc
-astmoddir => {self.program.modules}
-astvarlibdir => {here}/lib
-astdbdir => {here}/lib
-astkeydir => {here}/lib
-astdatadir => {self.program.data}
-astagidir => {here}/lib/agi-bin
-astspooldir => {here}/spool
-astrundir => {here}/run
-astlogdir => {here}/log
-astcachedir => {here}/lib/cache
-[options]
-verbose = 5
-documentation_language = en_US
-highpriority = no
-hideconnect = yes
-""",
-        )
-        yield "modules.conf", "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in _MODULES)
-        yield (
-            "logger.conf",
-            "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose(5)\n",
-        )
-        yield "extensions.conf", self._extensions()
-        yield "pjsip.conf", _PJSIP.format(sip=ports.sip) + self.endpoints
-        yield "rtp.conf", f"[general]\nrtpstart={ports.rtp[0]}\nrtpend={ports.rtp[1]}\nicesupport=no\n"
-        yield (
-            "udptl.conf",
-            f"[general]\nudptlstart={ports.udptl[0]}\nudptlend={ports.udptl[1]}\nudptlchecksums=yes\nudptlfecentries=3\n"
-            "udptlfecspan=3\nuse_even_ports=no\n",
-        )
-        yield (
-            "res_fax.conf",
-            "[general]\nmaxrate=14400\nminrate=2400\nstatusevents=no\nmodems=v17,v27,v29\necm=yes\n",
-        )
-        # Without these files Asterisk logs an error for each; they say: nothing of the kind.
-        for name in ("cdr", "cel"):
-            yield f"{name}.conf", "[general]\nenable=no\n"
-        for name in ("manager", "http"):
-            yield f"{name}.conf", "[general]\nenabled=no\n"
-        yield "indications.conf", "[general]\ncountry=us\n[us]\nringcadence=2000,4000\ndial=350+440\n"
-        for name in ("musiconhold", "acl", "ccss", "features", "sorcery", "stasis", "pjproject", "dnsmgr"):
-            yield f"{name}.conf", "; nothing\n"
-
-    def _extensions(self) -> str:
-        # Dialplan text may hold `${…}`, so it is joined, never formatted.
-        settings = "".join(f"{name}={value}\n" for name, value in self.variables.items())
-        return f"[general]\nstatic=yes\nwriteprotect=yes\n[globals]\n{settings}\n{self.dialplan}"
-
-
-# One endpoint for each kind of line. Every call comes in by `trunk`, since calls are told apart by address
-# (identify), and every call comes from here; `audio` refuses the T.38 re-INVITE of the answering side.
-# Short timers: an unreachable peer is given up after 64 × T1 = 6.4 s, not 32 s (RFC 3261 section 17.1.1.2).
-_PJSIP = """[global]
-type=global
-user_agent=private-asterisk
-debug=yes
-[system]
-type=system
-timer_t1=100
-timer_b=6400
-[udp]
-type=transport
-protocol=udp
-bind=127.0.0.1:{sip}
-[line](!)
-type=endpoint
-transport=udp
-context=incoming
-disallow=all
-allow=ulaw,alaw
-direct_media=no
-trust_id_inbound=yes
-[trunk](line)
-aors=trunk
-t38_udptl=yes
-t38_udptl_ec=redundancy
-t38_udptl_maxdatagram=400
-[trunk]
-type=aor
-contact=sip:127.0.0.1:{sip}
-[trunk]
-type=identify
-endpoint=trunk
-match=127.0.0.1
-[audio](line)
-t38_udptl=no
-"""

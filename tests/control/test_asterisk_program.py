@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import asterisk_program
+from asterisk_ports import PortBlock
 from asterisk_program import NoAsteriskError
-from private_asterisk import AsteriskFailedError, PortBlock, PrivateAsterisk
+from private_asterisk import AsteriskFailedError, PrivateAsterisk
 
 
 @pytest.mark.parametrize(
