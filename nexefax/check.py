@@ -35,7 +35,7 @@ PROGRAMS = {
 # Programs without which some documents are refused
 OPTIONAL_PROGRAMS = {
     "convert": "pictures (TIFF, PNG, JPEG) can't be faxed",
-    "pango-view": "plain text can't be faxed",
+    "paps": "plain text can't be faxed",
     "soffice": "Office documents can't be faxed",
 }
 

@@ -31,7 +31,7 @@ BROKEN = 125
 BROKEN_MARK = b"nexefax launcher: "
 
 # What every converter reads, as strace shows for gs, pdfinfo, pdftoppm, pdftocairo, pdftops, the libtiff tools,
-# ImageMagick, qpdf and pango-view. Not /usr as a whole: what can't be read can't be run through the loader either.
+# ImageMagick, qpdf and paps. Not /usr as a whole: what can't be read can't be run through the loader either.
 SYSTEM_READABLE = (
     "/usr/lib",  # libraries, the C.utf8 locale, ImageMagick's coders
     "/usr/lib64",

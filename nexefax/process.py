@@ -61,7 +61,7 @@ PACKAGES = {
     "identify": "imagemagick",
     "identify-im6.q16": "imagemagick",
     "qpdf": "qpdf",
-    "pango-view": "pango1.0-tools",
+    "paps": "paps",
     "soffice": "libreoffice-writer-nogui",
     "sendmail": "default-mta",
 }
