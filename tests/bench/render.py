@@ -18,7 +18,20 @@ from nexefax.fax.convert import RenderedPage, RenderSettings, Slots, render
 from tests.convert.pdf_writer import LETTER, PdfWriter, box, text
 
 PAGES = 117
-WORDS = ["In", "accordance", "with", "the", "agreement", "of", "all", "parties", "this", "statement", "lists", "items"]
+WORDS = [
+    "In",
+    "accordance",
+    "with",
+    "the",
+    "agreement",
+    "of",
+    "all",
+    "parties",
+    "this",
+    "statement",
+    "lists",
+    "items",
+]
 
 
 def long_document(path: Path) -> Path:
