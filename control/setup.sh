@@ -7,6 +7,7 @@ nexefax_cache=${NEXEFAX_CACHE:-/var/cache/nexefax}
 # The system's Python: one in root's home, as pyenv puts it, is none that an ordinary user can run.
 nexefax_python=${PYTHON:-/usr/bin/python3}
 nexefax_command=$(basename "$0")
+# shellcheck disable=SC2034  # for who sources this
 mapfile -t nexefax_packages < <(grep -v '^#' "$nexefax_source/control/packages")
 
 say() { echo "$nexefax_command: $*"; }
