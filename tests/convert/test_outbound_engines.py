@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from nexefax.errors import ChildFailed, ChildMissing, ChildTimeout
 from nexefax.fax.convert import RenderSettings, Resolution, attempt, ghostscript, poppler, render
+from nexefax.fax.convert.doubt import resembles
 from nexefax.fax.convert.geometry import Box, PageShape, Placement, place
-from nexefax.fax.convert.ghostscript import Drawn
-from nexefax.fax.convert.pdf import FIRST_RUN, LONGEST_RUN, cut, pages_in_a_turn, resembles
+from nexefax.fax.convert.ghostscript import Drawn, Grey
 from nexefax.fax.convert.poppler import Opening
+from nexefax.fax.convert.runs import FIRST_RUN, LONGEST_RUN, cut, pages_in_a_turn
 from nexefax.fax.convert.tone import Picture, Tone
 from nexefax.process import Finished, Limits
 from tests.convert.drawn import Draw, Refuse, Runs, blank, ink, near
@@ -244,8 +245,10 @@ async def test_greys_and_a_photo_on_one_page_by_way_of_a_grey_picture(
     rendering, (page,) = await draw(writer.bytes())
     assert rendering.engine == "gs"
 
-    async def no_grey(*_: object, **__: object) -> tuple[None, bool]:
-        return None, True
+    async def no_grey(
+        pdf: Path, pages: Sequence[Placement], *, scratch: Path, seconds: float
+    ) -> tuple[int, list[Grey]]:
+        return 1, [Grey(page.number, None, True, None) for page in pages]
 
     monkeypatch.setattr(ghostscript, "draw_in_grey", no_grey)
     rendering, (plain,) = await draw(writer.bytes())

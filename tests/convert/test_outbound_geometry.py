@@ -16,10 +16,10 @@ from PIL import Image
 
 from nexefax.fax.convert import Resolution
 from nexefax.fax.convert.geometry import LONGEST, PAPER_WIDTH, SHORTEST, Box, Fit, PageShape, Placement, place
-from nexefax.fax.convert.ghostscript import transfer
 from nexefax.fax.convert.linetime import HANDSHAKE, line_seconds, numbers_in_words, slow_page_notes
 from nexefax.fax.convert.photo import Frame, shape_of
 from nexefax.fax.convert.picture_size import density, jpeg_density, png_density
+from nexefax.fax.convert.postscript import transfer
 from nexefax.fax.convert.screen import WIDTH, postscript, thresholds
 from nexefax.fax.convert.tone import (
     LINE_ART,

@@ -20,62 +20,24 @@ from nexefax.errors import ChildFailed
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
+from nexefax.fax.convert.postscript import PDF_PROLOGUE, PROLOGUE, SHAPES, numbers, string, transfer
 from nexefax.fax.convert.screen import postscript
 from nexefax.fax.convert.tone import LINE_ART, Tone
 from nexefax.process import Finished, Limits
-
-_PROLOGUE: Final = """
-/Complaints (%stderr) (w) file def
-/Say { Log exch writestring Log flushfile } bind def
-/Announce { dup Say dup print flush Complaints exch writestring Complaints flushfile } bind def
-/Number { 20 string cvs } bind def
-/Drawn { currentpagedevice /PageCount get } bind def
-"""
-
-_PDF_PROLOGUE: Final = """
-/Page { % number paper matrix box transfer unit
-  /Unit exch def /Transfer exch def /Visible exch def /Matrix exch def /Paper exch def /At exch def
-  (\\n@page ) Announce At Number Announce (\\n) Announce
-  At pdfgetpage
-  dup null eq { pop } {
-    dup /UserUnit known { dup /UserUnit get } { 1 } ifelse
-    dup Unit sub abs 0.001 gt {
-      (@unit ) Say Number Say (\\n) Say pop
-    } {
-      pop
-      pdfshowpage_init
-      pdfshowpage_setpage
-      << /PageSize Paper >> setpagedevice
-      Matrix concat
-      Visible aload pop rectclip
-      /Transfer load settransfer
-      Screen
-      Drawn exch pdfshowpage_finish
-      Drawn ne { (@file ) Say Drawn Number Say (\\n) Say } if
-    } ifelse
-  } ifelse
-} bind def
-"""
-
-_SHAPES: Final = """
-/Numbers { { ( ) Say Number Say } forall } bind def
-1 1 pdfpagecount %d .min {
-  pdfgetpage dup null ne {
-    (@shape) Say
-    dup /MediaBox known { dup /MediaBox get } { [0 0 612 792] } ifelse Numbers
-    dup /CropBox known { dup /CropBox get } { [] } ifelse (;) Say Numbers
-    dup /Rotate known { dup /Rotate get } { 0 } ifelse (; ) Say Number Say
-    dup /UserUnit known { dup /UserUnit get } { 1 } ifelse (; ) Say Number Say
-    (\\n) Say
-  } if pop
-} for
-"""
 
 _LOG: Final = "pages.log"  # what the driver says of each page; unlike stdout it survives a kill and no flood
 _LOG_CAP: Final = 1 << 20  # bytes read of it: 200 for each of 5,000 pages
 
 FAX_DEVICE: Final = ("-sDEVICE=tiffg4", "-dMaxStripSize=0", "-sOutputFile=page-%05d.tif")
-GREY_DEVICE: Final = ("-sDEVICE=pgmraw", "-sOutputFile=page-%05d.pgm")
+# Drawn three times as fine and averaged: a scan of 600 dots to the inch keeps its strokes, where Ghostscript by itself
+# would take every third pixel and leave the others out. One strip, 8 bits a pixel, not compressed.
+_FINER: Final = 3
+_GREY_DEVICE: Final = (
+    "-sDEVICE=tiffscaled8",
+    "-dMaxStripSize=0",
+    f"-dDownScaleFactor={_FINER}",
+    "-sOutputFile=page-%05d.tif",
+)
 _NOWHERE: Final = ("-sDEVICE=nullpage",)
 
 _MEMORY: Final = 1 << 30  # one document of the corpus asks for 1.8 GB; poppler draws it in 300 MB
@@ -93,6 +55,16 @@ class Drawn:
     unit: float | None  # the page's /UserUnit where it is not the one expected; the page was not drawn then
 
 
+@dataclass(frozen=True, slots=True)
+class Grey:
+    """The same of a page in grey: a TIFF of the whole fax page, or None."""
+
+    number: int
+    picture: Path | None
+    complaints: bool
+    unit: float | None
+
+
 async def draw(
     pdf: Path, pages: Sequence[Placement], tones: Mapping[int, Tone], *, scratch: Path, seconds: float
 ) -> tuple[int, list[Drawn]]:
@@ -103,26 +75,20 @@ async def draw(
     pages Ghostscript finds in the document. Raises ChildMissing.
     """
     body = [_page(page, tones.get(page.number, LINE_ART)) for page in pages]
-    finished = await run_driver(
-        pdf, _pdf_program(pdf, body), FAX_DEVICE, pages[0], scratch=scratch, seconds=seconds
-    )
+    program = _pdf_program(pdf, body)
+    finished = await run_driver([pdf], program, FAX_DEVICE, pages[0], scratch=scratch, seconds=seconds)
     return await asyncio.to_thread(_collect, finished, pages, scratch)
 
 
 async def draw_in_grey(
-    pdf: Path, page: Placement, *, scratch: Path, seconds: float
-) -> tuple[Path | None, bool]:
-    """Draw one page in grey as it lies on the fax, margins and all: a PGM in ``scratch``, None when it failed.
-
-    The second value tells whether Ghostscript complained. Raises ChildMissing.
-    """
-    body = [_page(page, None)]
+    pdf: Path, pages: Sequence[Placement], *, scratch: Path, seconds: float
+) -> tuple[int, list[Grey]]:
+    """Draw pages in grey as they lie on the fax, margins and all, one file a page; else as `draw`."""
+    program = _pdf_program(pdf, [_page(page, None) for page in pages])
     finished = await run_driver(
-        pdf, _pdf_program(pdf, body), GREY_DEVICE, page, scratch=scratch, seconds=seconds
+        [pdf], program, _GREY_DEVICE, pages[0], scratch=scratch, seconds=seconds, finer=_FINER
     )
-    _, drawn = await asyncio.to_thread(_collect, finished, [page], scratch)
-    file = scratch / "page-00001.pgm"
-    return (file if await asyncio.to_thread(file.is_file) else None), drawn[0].complaints
+    return await asyncio.to_thread(_collect_grey, finished, pages, scratch)
 
 
 async def shapes(pdf: Path, *, most: int, scratch: Path, seconds: float) -> tuple[int, list[PageShape]]:
@@ -130,24 +96,14 @@ async def shapes(pdf: Path, *, most: int, scratch: Path, seconds: float) -> tupl
 
     Raises ChildMissing.
     """
-    await run_driver(
-        pdf, _pdf_program(pdf, [_SHAPES % most]), _NOWHERE, None, scratch=scratch, seconds=seconds
-    )
+    program = _pdf_program(pdf, [SHAPES % most])
+    await run_driver([pdf], program, _NOWHERE, None, scratch=scratch, seconds=seconds)
     return _shapes(await asyncio.to_thread(_read_log, scratch))
 
 
 def _pdf_program(pdf: Path, body: Sequence[str]) -> list[str]:
     count = "(@pages ) Say pdfpagecount Number Say (\\n) Say"
-    return [_PDF_PROLOGUE, f"{string(pdf)} (r) file runpdfbegin", count, *body, "runpdfend"]
-
-
-def numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:.9f}" for value in values)
-
-
-def string(path: Path) -> str:
-    """A PostScript string; hexadecimal, so that no character of a path means anything."""
-    return f"<{str(path).encode().hex()}>"
+    return [PDF_PROLOGUE, f"{string(pdf)} (r) file runpdfbegin", count, *body, "runpdfend"]
 
 
 def _page(page: Placement, tone: Tone | None) -> str:
@@ -157,24 +113,15 @@ def _page(page: Placement, tone: Tone | None) -> str:
     return f"{page.number} {where} {transfer(tone)} {page.shape.unit} Page"
 
 
-def transfer(tone: Tone | None) -> str:
-    """PostScript's transfer function (PLRM 7.3): grey 0 is black. Without a tone greys stay as they are."""
-    if tone is None:
-        return "{}"
-    if tone.photo:
-        span = max(1, tone.white - tone.black)
-        return f"{{{tone.black / 255:.4f} sub {255 / span:.4f} mul 0 .max 1 .min}}"
-    return f"{{{(tone.threshold - 0.5) / 255:.4f} ge {{1}} {{0}} ifelse}}"
-
-
 async def run_driver(
-    source: Path,
+    sources: Sequence[Path],
     body: Sequence[str],
     device: Sequence[str],
     page: Placement | None,
     *,
     scratch: Path,
     seconds: float,
+    finer: int = 1,
 ) -> Finished | None:
     """Run Ghostscript; None when it took too long or broke its limits: what it logged and drew is still there.
 
@@ -183,9 +130,9 @@ async def run_driver(
     driver, log = scratch / "driver.ps", scratch / _LOG
     screen = f"/Screen {{ {postscript(page.resolution)} }} bind def" if page else ""
     opened = f"/Log {string(log)} (w) file def"
-    program = "\n".join(["%!PS", opened, screen, _PROLOGUE, *body, "quit", ""])
+    program = "\n".join(["%!PS", opened, screen, PROLOGUE, *body, "quit", ""])
     await asyncio.to_thread(driver.write_text, program, "ascii")
-    resolution = f"{page.resolution.across}x{page.resolution.down}" if page else "72x72"
+    across, down = (page.resolution.across, page.resolution.down) if page else (72, 72)
     argv = [
         "gs",
         "-q",
@@ -196,16 +143,16 @@ async def run_driver(
         "-dNOPLATFONTS",
         "-dPrinted=true",  # annotations and fields as they print, not as they look on a screen
         "-dUseFastColor=true",  # luminance as poppler has it: the tones judged are the tones drawn
-        f"--permit-file-read={source}",
+        *(f"--permit-file-read={source}" for source in sources),
         f"--permit-file-write={log}",
-        f"-r{resolution}",
+        f"-r{across * finer}x{down * finer}",
         *device,
         str(driver),
     ]
     limits = Limits(
         seconds=seconds, cpu_seconds=int(seconds) + 1, memory=_MEMORY, file_size=_FILE, output=_OUTPUT
     )
-    finished = await attempt(argv, scratch=scratch, readable=[source], limits=limits)
+    finished = await attempt(argv, scratch=scratch, readable=sources, limits=limits)
     if finished is not None and finished.returncode != 0 and not await asyncio.to_thread(log.exists):
         # It did not come as far as our first line, so the document has no part in it.
         said = (finished.stderr or finished.stdout)[:300].decode("utf-8", "replace").strip()
@@ -222,19 +169,41 @@ def _read_log(scratch: Path) -> str:
 
 
 def _collect(finished: Finished | None, pages: Sequence[Placement], scratch: Path) -> tuple[int, list[Drawn]]:
+    count, marks = _marks(finished, pages, scratch)
+    drawn = []
+    for page, (file, complaints, unit) in zip(pages, marks, strict=True):
+        strip = page_strip(file, page) if file is not None else None
+        drawn.append(Drawn(page.number, strip, complaints, unit))
+    return count, drawn
+
+
+def _collect_grey(
+    finished: Finished | None, pages: Sequence[Placement], scratch: Path
+) -> tuple[int, list[Grey]]:
+    count, marks = _marks(finished, pages, scratch)
+    return count, [
+        Grey(page.number, file, complaints, unit)
+        for page, (file, complaints, unit) in zip(pages, marks, strict=True)
+    ]
+
+
+def _marks(
+    finished: Finished | None, pages: Sequence[Placement], scratch: Path
+) -> tuple[int, list[tuple[Path | None, bool, float | None]]]:
+    """What the driver wrote down of each page: its file, whether there were complaints, another /UserUnit."""
     log = _read_log(scratch)
     marks = _by_page(log)
     said = _by_page(finished.stdout.decode("latin-1")) if finished else {}
     noise = _by_page(finished.stderr.decode("latin-1")) if finished else {}
-    drawn = []
+    found = []
     for page in pages:
         mark = marks.get(page.number, "")
         file = re.search(r"^@file ([0-9]+)$", mark, re.MULTILINE)
         unit = re.search(r"^@unit ([0-9.e+-]+)$", mark, re.MULTILINE)
-        strip = page_strip(scratch / f"page-{int(file[1]):05d}.tif", page) if file else None
         complaints = _complains(said.get(page.number, ""), noise.get(page.number, ""))
-        drawn.append(Drawn(page.number, strip, complaints, _real(unit[1]) if unit else None))
-    return _count(log), drawn
+        path = scratch / f"page-{int(file[1]):05d}.tif" if file else None
+        found.append((path, complaints, _real(unit[1]) if unit else None))
+    return _count(log), found
 
 
 def _count(log: str) -> int:

@@ -11,32 +11,28 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from nexefax.errors import DocumentError
 from nexefax.fax.convert import ghostscript, poppler
+from nexefax.fax.convert.doubt import doubted
 from nexefax.fax.convert.faxtiff import Strip, is_blank
 from nexefax.fax.convert.geometry import PageShape, Placement
 from nexefax.fax.convert.ghostscript import Drawn
-from nexefax.fax.convert.grey import fax_page
+from nexefax.fax.convert.grey import GreyPage, fax_page, make_fax_pages
 from nexefax.fax.convert.linetime import numbers_in_words
 from nexefax.fax.convert.poppler import Opening
-from nexefax.fax.convert.tone import Picture, Tone, choose_tone, complexity, has_ink
+from nexefax.fax.convert.runs import FIRST_RUN, cut, pages_in_a_turn
+from nexefax.fax.convert.tone import Picture, Tone, choose_tone
 from nexefax.fax.convert.work import Run, Work, check_page_count, missing_sentence
 from nexefax.process import scratch_directory
 
 log = logging.getLogger("nexefax.convert")
 
-FIRST_RUN: Final = 4  # pages: few, so that something can be seen soon
-LONGEST_RUN: Final = 60  # pages: half a second of text, after which another document may have its turn
 
-FEW_EDGES: Final = 2_000  # of a look: below, a page has too little on it for statistics
-LEAST_BYTES: Final = 0.2  # of T.6 for each edge
+GREY_PAGES: Final = 8  # pages in grey at once: 4 MB each
 
-QUICK_PAGE: Final = 0.05  # seconds of a look; above it is a scan or the like
-TURN_SECONDS: Final = 2.0  # what a run should take at most
 
 ASK_SECONDS: Final = 20.0  # for what the document says of itself
 LOOK_SECONDS: Final = 20.0  # for the look at one run; without it the pages are only drawn less well
@@ -165,15 +161,11 @@ class _PdfJob:
                 places[number] = self._work.lay(shape)
             if units:
                 drawn |= await self._by_ghostscript([places[number] for number in units], tones)
-            for number, tone in tones.items():
-                if tone.spots and drawn[number].strip is not None:
-                    spotted = await self._spotted(places[number], tone)
-                    drawn[number] = spotted if spotted.strip is not None else drawn[number]
-        doubted = await asyncio.to_thread(_doubted, drawn, places, pictures)
+        doubtful = await asyncio.to_thread(doubted, drawn, places, pictures)
         results: dict[int, Result] = {}
         for number, page in places.items():
             strip = drawn[number].strip
-            if strip is not None and number not in doubted:
+            if strip is not None and number not in doubtful:
                 results[number] = strip, "gs"
             elif (result := await self._second(page, tones[number], drawn[number])) is not None:
                 results[number] = result
@@ -189,21 +181,54 @@ class _PdfJob:
     async def _by_ghostscript(
         self, pages: Sequence[Placement], tones: Mapping[int, Tone]
     ) -> dict[int, Drawn]:
-        async with scratch_directory(self._room) as scratch:
-            count, drawn = await ghostscript.draw(
-                self._pdf, pages, tones, scratch=scratch, seconds=RUN_SECONDS
-            )
-            if count != self._count:
-                # It sees another document than a viewer shows: an older state, a portfolio, a /Count that lies.
-                self._found_more = count if count > self._count else 0
-                return {page.number: Drawn(page.number, None, False, None) for page in drawn}
-            return await asyncio.to_thread(self._keep, drawn)
+        """Draw pages straight to black and white, or by way of grey where that shows more."""
+        drawn: dict[int, Drawn] = {}
+        grey = [page for page in pages if tones[page.number].scanned or tones[page.number].spots]
+        for some in (grey[at : at + GREY_PAGES] for at in range(0, len(grey), GREY_PAGES)):
+            drawn |= await self._by_way_of_grey(some, tones)
+        done = {number for number, page in drawn.items() if page.strip is not None or page.unit is not None}
+        rest = [page for page in pages if page.number not in done]
+        if rest:
+            async with scratch_directory(self._room) as scratch:
+                count, found = await ghostscript.draw(
+                    self._pdf, rest, tones, scratch=scratch, seconds=RUN_SECONDS
+                )
+                if not self._same_document(count):
+                    return {page.number: Drawn(page.number, None, False, None) for page in pages}
+                drawn |= await asyncio.to_thread(self._keep, found, "gs")
+        return drawn
 
-    def _keep(self, drawn: Sequence[Drawn]) -> dict[int, Drawn]:
+    async def _by_way_of_grey(
+        self, pages: Sequence[Placement], tones: Mapping[int, Tone]
+    ) -> dict[int, Drawn]:
+        async with scratch_directory(self._room) as scratch, scratch_directory(self._room) as other:
+            count, greys = await ghostscript.draw_in_grey(
+                self._pdf, pages, scratch=scratch, seconds=RUN_SECONDS
+            )
+            if not self._same_document(count):
+                return {}
+            places = {page.number: page for page in pages}
+            made = [
+                GreyPage(grey.picture, places[grey.number], tones[grey.number], whole=True)
+                for grey in greys
+                if grey.picture is not None
+            ]
+            strips = await make_fax_pages(made, scratch=other, seconds=RUN_SECONDS)
+            found = {grey.page.number: strip for grey, strip in zip(made, strips, strict=True)}
+            drawn = [Drawn(grey.number, found.get(grey.number), grey.complaints, grey.unit) for grey in greys]
+            return await asyncio.to_thread(self._keep, drawn, "grey")
+
+    def _same_document(self, count: int) -> bool:
+        """Whether Ghostscript sees as many pages as viewers show: not an older state, a portfolio, a wrong /Count."""
+        if count != self._count:
+            self._found_more = count if count > self._count else 0
+        return count == self._count
+
+    def _keep(self, drawn: Sequence[Drawn], name: str) -> dict[int, Drawn]:
         """Save the pages' files from the scratch directory, which goes."""
         kept = {}
         for page in drawn:
-            strip = None if page.strip is None else self._work.keep(page.strip, f"gs-{page.number}.tif")
+            strip = None if page.strip is None else self._work.keep(page.strip, f"{name}-{page.number}.tif")
             kept[page.number] = replace(page, strip=strip)
         return kept
 
@@ -226,77 +251,5 @@ class _PdfJob:
             grey, complaints = await poppler.draw(self._pdf, page, scratch=scratch, seconds=PAGE_SECONDS)
             if grey is None:
                 return None, complaints
-            name = f"poppler-{page.number}.tif"
-            return await fax_page(self._work, grey, page, tone, name=name), complaints
-
-    async def _spotted(self, page: Placement, tone: Tone) -> Drawn:
-        """Have Ghostscript draw a page that is dithered in spots only, by way of a grey picture."""
-        async with scratch_directory(self._room) as scratch:
-            grey, complaints = await ghostscript.draw_in_grey(
-                self._pdf, page, scratch=scratch, seconds=RUN_SECONDS
-            )
-            if grey is None:
-                return Drawn(page.number, None, complaints, None)
-            name = f"spotted-{page.number}.tif"
-            strip = await fax_page(self._work, grey, page, tone, name=name, whole=True)
-            return Drawn(page.number, strip, complaints, None)
-
-
-def _doubted(
-    drawn: Mapping[int, Drawn], places: Mapping[int, Placement], pictures: Mapping[int, Picture]
-) -> set[int]:
-    """The pages that Ghostscript did not draw, drew with complaints, or drew unlike the look; blocking."""
-    found = set()
-    for number, page in drawn.items():
-        picture = pictures.get(number)
-        if page.strip is None or page.complaints:
-            found.add(number)
-        elif picture is None:
-            if is_blank(page.strip):
-                found.add(number)
-        elif not resembles(page.strip, places[number], picture):
-            found.add(number)
-    return found
-
-
-def resembles(strip: Strip, page: Placement, picture: Picture) -> bool:
-    """Whether a page can be what a look showed, by its bytes: T.6 data grows with the edges on a page.
-
-    Finds pages that came out white, or with their writing missing, though Ghostscript is content. Of 250 pages of
-    all kinds the good ones have 0.35 to 2.2 bytes for each edge of the look, enlarged to the look's scale.
-    """
-    if strip.size <= strip.length // 8 + 8 and has_ink(picture):
-        return False
-    edges = complexity(picture)
-    enlarged = page.shown[0] / picture.width
-    if edges < FEW_EDGES or enlarged < 2:
-        return True
-    return (strip.size - strip.length / 8) * 3.5 / enlarged > edges * LEAST_BYTES
-
-
-def pages_in_a_turn(seconds: float) -> int:
-    """How many pages go into a run, by the seconds that the look at the first `FIRST_RUN` took.
-
-    Text takes 2 ms a page, and the rest is the start of the program; a scan takes 100 ms, and four times as long again
-    to be drawn. So a document of scans gives others their turns as often as one of text.
-    """
-    page = seconds / FIRST_RUN
-    return (
-        LONGEST_RUN
-        if page <= QUICK_PAGE
-        else max(FIRST_RUN, min(LONGEST_RUN, int(TURN_SECONDS / (5 * page))))
-    )
-
-
-def cut(pages: Sequence[Placement], jobs: int, most: int = LONGEST_RUN) -> list[Sequence[Placement]]:
-    """Runs of pages: a short one first, the rest in even parts for ``jobs`` processors, none above ``most``.
-
-    The last part is shorter by what the first run has and by its program starts, as they share a processor.
-    """
-    rest = len(pages) - FIRST_RUN
-    if rest <= 0:
-        return [pages]
-    parts = max(-(-rest // most), min(jobs, rest // FIRST_RUN), 1)
-    handicap = 3 * FIRST_RUN if parts > 1 and 4 * FIRST_RUN < rest // parts <= most - 3 * FIRST_RUN else 0
-    edges = [FIRST_RUN + (rest + handicap) * part // parts for part in range(parts)] + [len(pages)]
-    return [pages[:FIRST_RUN], *(pages[a:b] for a, b in pairwise(edges))]
+            made = GreyPage(grey, page, tone)
+            return await fax_page(self._work, made, name=f"poppler-{page.number}.tif"), complaints

@@ -12,7 +12,7 @@ from typing import Final
 from nexefax.errors import DocumentError
 from nexefax.fax.convert.faxtiff import Strip
 from nexefax.fax.convert.geometry import PAPER_WIDTH, Box, PageShape, Placement
-from nexefax.fax.convert.grey import fax_page
+from nexefax.fax.convert.grey import GreyPage, fax_page
 from nexefax.fax.convert.magick import magick
 from nexefax.fax.convert.picture_size import Density, density
 from nexefax.fax.convert.poppler import LOOK
@@ -86,7 +86,8 @@ class _Frame:
             return None
         look = await asyncio.to_thread(self._look.read_bytes)
         tone = await asyncio.to_thread(choose_tone, read_pgm(look), self._work.settings.halftone)
-        return await fax_page(self._work, self._grey, page, tone, name=f"picture-{self._frame.number}.tif")
+        grey = GreyPage(self._grey, page, tone)
+        return await fax_page(self._work, grey, name=f"picture-{self._frame.number}.tif")
 
     async def _upright(self) -> Path | None:
         """The picture in grey, as it is meant to be held (EXIF's orientation), on white where it is transparent."""

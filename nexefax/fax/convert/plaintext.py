@@ -17,7 +17,8 @@ from nexefax.errors import ChildFailed, DocumentError
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
-from nexefax.fax.convert.ghostscript import FAX_DEVICE, run_driver, string
+from nexefax.fax.convert.ghostscript import FAX_DEVICE, run_driver
+from nexefax.fax.convert.postscript import string
 from nexefax.fax.convert.work import Run, Work, check_page_count
 from nexefax.process import Limits, scratch_directory
 
@@ -113,7 +114,7 @@ async def _draw(postscript: Path, page: Placement, pages: int, work: Work) -> li
         f"{string(postscript)} run",
     ]
     async with scratch_directory(work.room) as scratch:
-        await run_driver(postscript, program, FAX_DEVICE, page, scratch=scratch, seconds=_DRAW_SECONDS)
+        await run_driver([postscript], program, FAX_DEVICE, page, scratch=scratch, seconds=_DRAW_SECONDS)
         files = [scratch / f"page-{number:05d}.tif" for number in range(1, pages + 1)]
         try:
             return await asyncio.to_thread(_collect, files, page, work)

@@ -27,7 +27,8 @@ class Tone:
 
     ``photo`` dithers the greys between ``black`` and ``white`` (0 to 255; darker is black, lighter is white); else a
     pixel darker than ``threshold`` is black and any other white, except within ``spots``, which are dithered: shares
-    of the page as shown, left, top, right and bottom.
+    of the page as shown, left, top, right and bottom. ``scanned`` writing has strokes between its pixels: it is to be
+    reduced by averaging.
     """
 
     photo: bool = False
@@ -35,6 +36,7 @@ class Tone:
     black: int = 32
     white: int = 232
     spots: tuple[Spot, ...] = ()
+    scanned: bool = False
 
 
 LINE_ART: Final = Tone()
@@ -130,7 +132,7 @@ def choose_tone(picture: Picture | None, halftone: Halftone) -> Tone:
         meant = flat or (paper >= CLEAN and areas.share > 0)
         readable = SCANNED if paper < CLEAN else READABLE
         if edges.kept >= ALL if meant else edges.kept_strong >= readable:
-            return Tone(threshold=edges.threshold, white=white, spots=areas.spots)
+            return Tone(threshold=edges.threshold, white=white, spots=areas.spots, scanned=not flat)
     return Tone(photo=True, white=white)
 
 
