@@ -12,6 +12,9 @@ from nexefax.fax.convert.tone import Picture, complexity, has_ink
 
 FEW_EDGES: Final = 2_000  # of a look: below, a page has too little on it for statistics
 LEAST_BYTES: Final = 0.2  # of T.6 for each edge
+MANY_BYTES: Final = (
+    14_000  # of T.6: for more, a look would have to have 60,000 edges, which is no page but a grid
+)
 
 
 def doubted(
@@ -39,8 +42,10 @@ def resembles(strip: Strip, page: Placement, picture: Picture) -> bool:
     """
     if strip.size <= strip.length // 8 + 8 and has_ink(picture):
         return False
-    edges = complexity(picture)
     enlarged = page.shown[0] / picture.width
-    if edges < FEW_EDGES or enlarged < 2:
+    if enlarged < 2 or strip.size - strip.length // 8 > MANY_BYTES:
+        return True
+    edges = complexity(picture)
+    if edges < FEW_EDGES:
         return True
     return (strip.size - strip.length / 8) * 3.5 / enlarged > edges * LEAST_BYTES

@@ -72,11 +72,14 @@ class _PdfJob:
             pages = [self._work.lay(shape) for shape in shapes]
             pictures, seconds = await first
             parts = cut(pages, self._turns.jobs, most=pages_in_a_turn(seconds))
+            tones = await asyncio.to_thread(self._tones, parts[0], pictures)
             tasks = [
-                group.create_task(
-                    self._run(part, None if number else pictures), name=f"pages from {part[0].number}"
-                )
-                for number, part in enumerate(parts)
+                # The first run asks for its turn at once, before the others ask for theirs.
+                group.create_task(self._draw(parts[0], pictures, tones), name="the first pages"),
+                *(
+                    group.create_task(self._run(part), name=f"pages from {part[0].number}")
+                    for part in parts[1:]
+                ),
             ]
             for task in tasks:
                 run = await task
@@ -147,11 +150,16 @@ class _PdfJob:
             pictures = await poppler.look(self._pdf, first, last, scratch=scratch, seconds=LOOK_SECONDS)
             return pictures, time.monotonic() - begun
 
-    async def _run(self, pages: Sequence[Placement], pictures: dict[int, Picture] | None) -> Run:
-        """Draw some pages: a look (unless there was one), Ghostscript, and poppler for what is missing or wrong."""
-        if pictures is None:
-            pictures, _ = await self._look(pages[0].number, pages[-1].number)
+    async def _run(self, pages: Sequence[Placement]) -> Run:
+        """Take a look at some pages, and draw them."""
+        pictures, _ = await self._look(pages[0].number, pages[-1].number)
         tones = await asyncio.to_thread(self._tones, pages, pictures)
+        return await self._draw(pages, pictures, tones)
+
+    async def _draw(
+        self, pages: Sequence[Placement], pictures: Mapping[int, Picture], tones: Mapping[int, Tone]
+    ) -> Run:
+        """Draw some pages by Ghostscript, and by poppler what is missing or wrong."""
         places = {page.number: page for page in pages}
         async with self._turns.turn():
             drawn = await self._by_ghostscript(list(places.values()), tones)
