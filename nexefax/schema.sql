@@ -1,4 +1,4 @@
--- The journal, schema version 1. Times are seconds since 1970, UTC. States are the words of fax/job.py.
+-- The journal, schema version 2. Times are seconds since 1970, UTC. States are the words of fax/job.py.
 
 CREATE TABLE fax (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,      -- the number that people are told
@@ -27,6 +27,13 @@ CREATE TABLE fax (
     doubtful      INTEGER NOT NULL DEFAULT 0,             -- an attempt's outcome is unknown: it may arrive twice
     arrived       INTEGER NOT NULL DEFAULT 0,             -- an earlier attempt arrived while a later one was running
     tiff_wanted   INTEGER NOT NULL DEFAULT 0,             -- in: the TIFF holds something that the PDF does not
+    counted       INTEGER NOT NULL DEFAULT 0,             -- out: attempts that count towards max_attempts
+    first_page    INTEGER NOT NULL DEFAULT 1,             -- out: the page that the next attempt begins with
+    line_settings TEXT    NOT NULL DEFAULT '',            -- out: how carefully the next attempt is made, fax/retry.py
+    cancelled_by  TEXT    NOT NULL DEFAULT '',            -- out: who wants the running attempt to be the last
+    resent_from   INTEGER,                                -- out: the fax that this one sends again
+    repeat_of     INTEGER,                                -- in: the fax that this one probably repeats
+    files_deleted REAL,                                   -- when its documents and pages were deleted for their age
     notes         TEXT    NOT NULL DEFAULT '[]',          -- JSON list of sentences
     request_id    TEXT,                                   -- what a page sends twice is taken once
     spool_name    TEXT UNIQUE                             -- in: the TIFF's name in rx_dir
@@ -48,7 +55,16 @@ CREATE TABLE attempt (
     station    TEXT    NOT NULL DEFAULT '',
     mode       TEXT    NOT NULL DEFAULT '',               -- T.38 or audio
     outcome    TEXT    NOT NULL DEFAULT '',               -- the outcome file's line, as evidence
+    first_page INTEGER NOT NULL DEFAULT 1,                -- the page that it began with
+    line_settings TEXT NOT NULL DEFAULT '',               -- how carefully it was made
     PRIMARY KEY (fax, number)
+) STRICT, WITHOUT ROWID;
+
+-- What it takes to reach a number, learnt from attempts that failed; forgotten after a month.
+CREATE TABLE line_memory (
+    number        TEXT PRIMARY KEY,
+    line_settings TEXT NOT NULL,                          -- words of fax/retry.py
+    changed       REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from nexefax.errors import JournalError
+from nexefax.migrations import MIGRATIONS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "lock"
 BUSY_SECONDS = 10.0  # only a backup or a curious administrator with sqlite3 can hold the file for longer
@@ -170,6 +171,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
             connection.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+        elif version < SCHEMA_VERSION:
+            steps = " ".join(MIGRATIONS[step] for step in range(version + 1, SCHEMA_VERSION + 1))
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
         check = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 
@@ -205,3 +206,17 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 NETWORKS = Kind(_networks, "IP addresses or networks, separated by commas", folded=True)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise Refused("is no address of a web page", "write one like https://fax.example.com")
+    if re.search(r"[^!-~]", text) or "@" in parts.netloc:
+        raise Refused(
+            "has something in it that does not belong there", "write one like https://fax.example.com"
+        )
+    return text.rstrip("/")
+
+
+URL = Kind(_url, "The address of a web page")

@@ -106,8 +106,35 @@ class General:
     tx_page_minutes: int = option(
         kinds.whole(1, 240, "minutes"), 6, "A page that takes longer than this to send is warned about."
     )
+    tx_resume: bool = option(
+        kinds.YES_NO,
+        True,
+        "Whether a fax whose line dropped goes on with the first page that was not confirmed, instead of all over.",
+    )
+    tx_max_calls: int = option(
+        kinds.whole(1, 1000, "calls"),
+        4,
+        "How many faxes may be sent at the same time, by all accounts together.",
+    )
     rx_format: str = option(
         kinds.choice("pdf", "tiff", "both"), "pdf", "What is attached to the mail about a received fax."
+    )
+    min_free_mb: int = option(
+        kinds.whole(0, 10_000_000, "megabytes"),
+        500,
+        "With fewer free megabytes than this in data_dir or tmp_dir, documents to be sent are refused; faxes are "
+        "still received.",
+    )
+    retention_days: int = option(
+        kinds.whole(0, 36_500, "days"),
+        90,
+        "How many days after its end a fax's documents and pages are kept; 0 is for ever. What became of the fax "
+        "stays known, see journal_days.",
+    )
+    journal_days: int = option(
+        kinds.whole(0, 36_500, "days"),
+        0,
+        "How many days after its end it is known that there was a fax, and what became of it; 0 is for ever.",
     )
     data_dir: Path = option(
         fax_kinds.PLAIN_PATH,
@@ -202,6 +229,12 @@ class Server:
     max_upload_mb: int = option(
         kinds.whole(1, 2048, "megabytes"), 50, "The largest document that may be uploaded, in megabytes."
     )
+    public_url: str = option(
+        kinds.URL,
+        "",
+        "The address of the web page as users reach it, like https://fax.example.com. Mails whose fax is too large "
+        "to be attached say where it is.",
+    )
     control_socket: Path = option(
         kinds.PATH,
         Path("/run/nexefax/control.sock"),
@@ -258,6 +291,11 @@ class Email:
         kinds.PATH,
         None,
         "A file with the certificate authority of the mail server, where it is not one that this machine knows.",
+    )
+    mail_max_mb: int = option(
+        kinds.whole(1, 1000, "megabytes"),
+        20,
+        "The most megabytes of faxes that a mail carries; a larger one names the page where the fax is instead.",
     )
     sendmail: Path = option(
         kinds.PATH, Path("/usr/sbin/sendmail"), "If method is sendmail, the program that takes the mail."
@@ -318,6 +356,12 @@ class Account:
         "",
         "A channel of its own for this account's faxes.",
         default="The [general] tx_channel option in config.conf",
+    )
+    tx_max_calls: int = option(
+        kinds.whole(0, 1000, "calls"),
+        0,
+        "How many faxes of this account may be sent at the same time; 0 is as many as the installation's tx_max_calls "
+        "allows.",
     )
     tx_resolution: str = option(
         kinds.choice("fine", "standard"),

@@ -41,6 +41,13 @@ class Fax:
     doubtful: bool = False
     arrived: bool = False
     tiff_wanted: bool = False
+    counted: int = 0
+    first_page: int = 1
+    line_settings: str = ""
+    cancelled_by: str = ""
+    resent_from: int | None = None
+    repeat_of: int | None = None
+    files_deleted: float | None = None
     notes: tuple[str, ...] = ()
     request_id: str | None = None
     spool_name: str | None = None
@@ -62,6 +69,8 @@ class Attempt:
     station: str = ""
     mode: str = ""
     outcome: str = ""
+    first_page: int = 1
+    line_settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -426,12 +426,15 @@ async def test_another_users_draft_is_not_shown(compose: Page) -> None:
 
 
 async def test_sending_by_keyboard_alone(compose: Page, pdf: Path) -> None:
-    await compose.get_by_label("To", exact=True).focus()
-    await compose.keyboard.type("202 555 0199")
-    await compose.keyboard.press("Tab")
+    # Playwright does not wait until Chromium has agreed to hand choosers over, so it is asked well before the key.
     async with compose.expect_file_chooser() as choosing:
+        await compose.get_by_label("To", exact=True).focus()
+        await compose.keyboard.type("202 555 0199")
+        await compose.keyboard.press("Tab")
+        await expect(compose.locator("#fax_file")).to_be_focused()
         await compose.keyboard.press("Space")
     await (await choosing.value).set_files(pdf)
+    await expect(compose.locator("#chosen-name")).to_have_text(pdf.name)
     await compose.get_by_label("Message").focus()
     await compose.keyboard.type("by keyboard")
     await compose.keyboard.press("Control+Enter")

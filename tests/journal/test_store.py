@@ -145,3 +145,40 @@ async def test_attempts_mails_and_events_belong_to_their_fax(tmp_path: Path) -> 
     assert await journal.read(records.count_mails) == {"waiting": 1}
     assert await journal.read(lambda c: records.load_attempt(c, fax, 2)) is None
     await journal.close()
+
+
+SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+
+
+def shape(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """The columns of every table, however they came there, and every index."""
+    names = [
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+        )
+    ]
+    return {
+        name: sorted(tuple(row)[1:] for row in connection.execute(f"PRAGMA table_info({name})"))
+        for name in names
+    }
+
+
+async def test_an_older_journal_is_brought_up_to_date(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / JOURNAL_NAME)
+    older.executescript(f"{SCHEMA_1.read_text()} PRAGMA user_version = 1;")
+    older.execute(
+        "INSERT INTO fax (direction, account, state, created, changed, attempts) VALUES ('out', 'A', 'ready', 1, 1, 2)"
+    )
+    older.commit()
+    older.close()
+    journal = await Journal.open(tmp_path)
+    kept = await journal.read(lambda c: records.load_fax(c, 1))
+    migrated = await journal.read(shape)
+    await journal.close()
+    assert kept is not None
+    assert (kept.attempts, kept.counted, kept.first_page) == (2, 2, 1)
+    (tmp_path / "new").mkdir()
+    journal = await Journal.open(tmp_path / "new")
+    assert await journal.read(shape) == migrated
+    await journal.close()

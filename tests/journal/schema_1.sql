@@ -1,0 +1,90 @@
+-- The journal, schema version 1. Times are seconds since 1970, UTC. States are the words of fax/job.py.
+
+CREATE TABLE fax (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,      -- the number that people are told
+    direction     TEXT    NOT NULL CHECK (direction IN ('out', 'in')),
+    account       TEXT    NOT NULL,                       -- as written in accounts.conf
+    state         TEXT    NOT NULL,
+    reason        TEXT    NOT NULL DEFAULT '',            -- why it is in this state, a sentence
+    number        TEXT    NOT NULL DEFAULT '',            -- out: dialled; in: the caller's
+    caller_name   TEXT    NOT NULL DEFAULT '',
+    station       TEXT    NOT NULL DEFAULT '',            -- the other side's station id (TSI, CSI)
+    user          TEXT    NOT NULL DEFAULT '',
+    subject       TEXT    NOT NULL DEFAULT '',
+    message       TEXT    NOT NULL DEFAULT '',
+    document_name TEXT    NOT NULL DEFAULT '',            -- what the user calls it; never a path
+    pages         INTEGER,
+    pages_done    INTEGER,
+    resolution    TEXT    NOT NULL DEFAULT '',
+    bitrate       INTEGER,                                -- bit/s of the last transmission
+    line_seconds  REAL,                                   -- estimated time on the line
+    created       REAL    NOT NULL,
+    changed       REAL    NOT NULL,
+    next_try      REAL,
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    max_attempts  INTEGER NOT NULL DEFAULT 1,
+    incomplete    INTEGER NOT NULL DEFAULT 0,
+    doubtful      INTEGER NOT NULL DEFAULT 0,             -- an attempt's outcome is unknown: it may arrive twice
+    arrived       INTEGER NOT NULL DEFAULT 0,             -- an earlier attempt arrived while a later one was running
+    tiff_wanted   INTEGER NOT NULL DEFAULT 0,             -- in: the TIFF holds something that the PDF does not
+    notes         TEXT    NOT NULL DEFAULT '[]',          -- JSON list of sentences
+    request_id    TEXT,                                   -- what a page sends twice is taken once
+    spool_name    TEXT UNIQUE                             -- in: the TIFF's name in rx_dir
+) STRICT;
+
+CREATE UNIQUE INDEX fax_request ON fax (account, request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX fax_due ON fax (state, next_try);
+
+CREATE TABLE attempt (
+    fax        INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
+    number     INTEGER NOT NULL,                          -- 1 for the first
+    started    REAL    NOT NULL,                          -- handed to Asterisk
+    deadline   REAL    NOT NULL,                          -- past it the evidence decides
+    ended      REAL,
+    cause      TEXT    NOT NULL DEFAULT '',               -- a word of fax/cause.py
+    sentence   TEXT    NOT NULL DEFAULT '',
+    pages      INTEGER,
+    bitrate    INTEGER,
+    station    TEXT    NOT NULL DEFAULT '',
+    mode       TEXT    NOT NULL DEFAULT '',               -- T.38 or audio
+    outcome    TEXT    NOT NULL DEFAULT '',               -- the outcome file's line, as evidence
+    PRIMARY KEY (fax, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+    id   INTEGER PRIMARY KEY,
+    fax  INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
+    at   REAL    NOT NULL,
+    text TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX event_fax ON event (fax);
+
+CREATE TABLE mail (
+    id         INTEGER PRIMARY KEY,
+    fax        INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
+    kind       TEXT    NOT NULL CHECK (kind IN ('received', 'sent', 'failed')),
+    state      TEXT    NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
+    message_id TEXT    NOT NULL UNIQUE,                   -- the same for every repeat
+    created    REAL    NOT NULL,
+    changed    REAL    NOT NULL,
+    next_try   REAL    NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    error      TEXT    NOT NULL DEFAULT '',
+    UNIQUE (fax, kind)
+) STRICT;
+
+CREATE INDEX mail_due ON mail (state, next_try);
+
+CREATE TABLE session (
+    token_hash BLOB PRIMARY KEY,                          -- SHA-256 of the cookie's value
+    account    TEXT NOT NULL,
+    user       TEXT NOT NULL,
+    proof      BLOB NOT NULL,                             -- changes with the user's password: then the session is over
+    created    REAL NOT NULL,
+    expires    REAL NOT NULL,
+    address    TEXT NOT NULL DEFAULT '',
+    agent      TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX session_expires ON session (expires);
