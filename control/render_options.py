@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write the sample configuration and the README's option tables anew from the one table of options.
 
-Run it after a change in nexefax/config/settings.py; a test fails while the files differ.
+Run it after a change in nexefax/config/settings.py or account_settings.py; a test fails while the files differ.
 
     control/render_options.py           write conf-samples/*.conf and the marked blocks of README.md
     control/render_options.py --check   write nothing; exit 1 when something would change
@@ -20,8 +20,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from nexefax.config.account_settings import Account  # noqa: E402
 from nexefax.config.options import Option, options_of  # noqa: E402 - the path comes first
-from nexefax.config.settings import SECTIONS, Account  # noqa: E402
+from nexefax.config.settings import SECTIONS  # noqa: E402
 
 _WIDTH = 100
 

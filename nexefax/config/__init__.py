@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from nexefax.config import checks
+from nexefax.config.account_settings import Account
 from nexefax.config.reader import Findings, read_accounts, read_config
-from nexefax.config.settings import Account, Email, General, Logging, Server
+from nexefax.config.settings import Email, General, Logging, Server
 from nexefax.errors import ConfigError
 
 __all__ = ["Account", "Config", "Email", "General", "Logging", "Server", "auth_file", "load"]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nexefax.config import ini
+from nexefax.config.account_settings import Account
 from nexefax.config.fax_kinds import check_account_id
 from nexefax.config.kinds import Refused
 from nexefax.config.options import Option, options_of
-from nexefax.config.settings import SECTIONS, Account
+from nexefax.config.settings import SECTIONS
 
 #: A configuration of ten thousand accounts has 3 MB; more is no configuration file.
 LARGEST_FILE = 8_000_000

@@ -8,7 +8,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from nexefax.fax.line_budget import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,12 @@ def load_fax(connection: sqlite3.Connection, fax_id: int) -> Fax | None:
     return _fax(row) if row else None
 
 
+def load_faxes(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Fax]:
+    """Return the faxes with these ids that there are, in this order."""
+    found = (load_fax(connection, fax_id) for fax_id in ids)
+    return [fax for fax in found if fax is not None]
+
+
 def fax_by_request(connection: sqlite3.Connection, account: str, request_id: str) -> Fax | None:
     """Return the fax that this account has already handed in under ``request_id``."""
     row = connection.execute(
@@ -171,9 +180,35 @@ def due_faxes(connection: sqlite3.Connection, state: str, now: float) -> list[Fa
     return [_fax(row) for row in rows]
 
 
-def next_due(connection: sqlite3.Connection, state: str) -> float | None:
-    """Return the time of the next try among the faxes in ``state``."""
-    row = connection.execute("SELECT min(next_try) FROM fax WHERE state = ?", (state,)).fetchone()
+def due_calls(connection: sqlite3.Connection, now: float) -> list[Waiting]:
+    """Return the faxes that are ready to be called for, oldest first."""
+    rows = connection.execute(
+        "SELECT id, account, number, reason FROM fax"
+        " WHERE state = 'ready' AND (next_try IS NULL OR next_try <= ?) ORDER BY id",
+        (now,),
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def calls_under_way(connection: sqlite3.Connection) -> list[Waiting]:
+    """Return the faxes that a call is being made for."""
+    rows = connection.execute("SELECT id, account, number, reason FROM fax WHERE state = 'calling'")
+    return [Waiting(*row) for row in rows]
+
+
+def set_reasons(connection: sqlite3.Connection, reasons: Mapping[int, str]) -> None:
+    """Let waiting faxes, by id, say why they wait."""
+    connection.executemany(
+        "UPDATE fax SET reason = ? WHERE id = ? AND state = 'ready'",
+        [(reason, fax) for fax, reason in reasons.items()],
+    )
+
+
+def next_due(connection: sqlite3.Connection, state: str, *, after: float = 0.0) -> float | None:
+    """Return the time of the next try after ``after`` among the faxes in ``state``."""
+    row = connection.execute(
+        "SELECT min(next_try) FROM fax WHERE state = ? AND next_try > ?", (state, after)
+    ).fetchone()
     value: float | None = row[0]
     return value
 

@@ -14,6 +14,7 @@ from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.calling import Calling
 from nexefax.fax.convert.document import recognise
 from nexefax.fax.folders import Folders
+from nexefax.fax.line_budget import choose
 from nexefax.fax.number import clean_number
 from nexefax.fax.rendering import Rendering
 from nexefax.fax.submission import Submission
@@ -35,6 +36,7 @@ class Sending:
         self._wake = asyncio.Event()
         self._rendering = Rendering(bookkeeper, folders)
         self._calling = Calling(bookkeeper, folders)
+        self._last_call: dict[str, float] = {}  # when each account was given a line
         self._begun: dict[int, asyncio.Task[None]] = {}  # the tasks that render, by fax
 
     @property
@@ -143,12 +145,34 @@ class Sending:
             if fax.id not in self._begun:
                 name = f"render fax {fax.id}"
                 self._begun[fax.id] = tasks.create_task(self._render(fax), name=name)
-        for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.READY, now)):
+        for fax in await self._choose(now):
             try:
                 await self._calling.call(fax)
             except Exception as error:  # one fax's fault must not keep the others
                 log.exception("fax %d: its call can't be made; trying again", fax.id)
                 await self._calling.defer(fax, error)
+
+    async def _choose(self, now: float) -> list[records.Fax]:
+        """Return the ready faxes that there is a line for; the others are told what they wait for."""
+        due, calling = await self._journal.read(
+            lambda c: (records.due_calls(c, now), records.calls_under_way(c))
+        )
+        config = self._config
+
+        def lines_of(name: str) -> int:
+            account = config.account(name)
+            return account.tx_max_calls if account else 0
+
+        choice = choose(
+            due, calling, lines=config.general.tx_max_calls, lines_of=lines_of, last_call=self._last_call
+        )
+        told = {
+            fax.fax: choice.wait[fax.fax] for fax in due if fax.reason != choice.wait.get(fax.fax, fax.reason)
+        }
+        if told:
+            await self._journal.write(lambda c: records.set_reasons(c, told))
+        self._last_call |= {fax.account: now for fax in due if fax.fax in choice.call}
+        return await self._journal.read(lambda c: records.load_faxes(c, choice.call))
 
     async def cancel(self, fax_id: int, by: str) -> records.Fax | None:
         """Do not send a fax, whoever ``by`` is; its rendering ends at once. None when there is no such fax.
@@ -177,9 +201,11 @@ class Sending:
         return await self._journal.read(lambda connection: records.faxes_in(connection, state))
 
     async def _pause(self) -> float:
+        now = time.time()
         times = [
-            await self._journal.read(lambda c, state=state: records.next_due(c, state))  # type: ignore[misc]
-            for state in (job.State.QUEUED, job.State.READY)
+            await self._journal.read(lambda c: records.next_due(c, job.State.QUEUED)),
+            # one that is due already waits for a line: the end of a call wakes us
+            await self._journal.read(lambda c: records.next_due(c, job.State.READY, after=now)),
         ]
         due = min((at for at in times if at is not None), default=None)
         return IDLE_SECONDS if due is None else min(max(due - time.time(), 0.1), IDLE_SECONDS)

@@ -9,8 +9,9 @@ import pytest
 
 import render_options
 from nexefax import config
+from nexefax.config.account_settings import Account
 from nexefax.config.options import options_of
-from nexefax.config.settings import SECTIONS, Account
+from nexefax.config.settings import SECTIONS
 from nexefax.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -120,7 +120,7 @@ async def test_a_fax_that_is_no_longer_queued_is_not_rendered(shop: Workshop) ->
 async def test_one_faxs_fault_does_not_keep_the_others(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = await shop.add_ready(), await shop.add_ready()
+    first, second = await shop.add_ready(), await shop.add_ready(number="2025550101")
     whole = shop.sending._calling.call
 
     async def call(fax: records.Fax) -> None:

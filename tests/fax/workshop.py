@@ -75,9 +75,10 @@ class Workshop:
         made = records.Fax(**(values | more))  # type: ignore[arg-type]  # fields by name
         return await self.fax(await self.journal.write(lambda c: records.add_fax(c, made)))
 
-    async def add_ready(self) -> records.Fax:
+    async def add_ready(self, **more: object) -> records.Fax:
         """Enter a fax that is rendered and due."""
-        fax = await self.add(state="ready", pages=1, next_try=1.0, line_seconds=10.0)
+        values: dict[str, object] = {"state": "ready", "pages": 1, "next_try": 1.0, "line_seconds": 10.0}
+        fax = await self.add(**(values | more))
         self.folders.sent_fax(fax.id).mkdir()
         self.folders.fax_tiff(fax.id).write_bytes(b"II*")
         return fax
