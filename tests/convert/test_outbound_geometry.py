@@ -344,13 +344,13 @@ def test_what_pillow_writes_of_dots(tmp_path: Path, dpi: int) -> None:
 def test_a_picture_without_a_size_fits_a_sheet_and_is_no_larger_than_on_a_screen(
     width: int, height: int
 ) -> None:
-    shown = shape_of((width, height), Frame(1, None)).size
+    shown = shape_of((width, height), Frame(1, None, (width, height))).size
     assert shown[0] <= PAPER_WIDTH + 0.01
     assert shown[1] <= 842
     assert shown[0] <= width * 72 / 96 + 0.01
     assume(shown[1] > 0)
     assert shown[0] / shown[1] == pytest.approx(width / height)
-    assert shape_of((width, height), Frame(1, (100, 200))).size == pytest.approx(
+    assert shape_of((width, height), Frame(1, (100, 200), (width, height))).size == pytest.approx(
         (width * 0.72, height * 0.36)
     )
 

@@ -97,9 +97,8 @@ FLIPPED = PNG[:2_000] + bytes([PNG[2_000] ^ 0xFF]) + PNG[2_001:]
         JPEG[:60],
         FLIPPED,
         png_of(400, 400, b"\0"),
-        png_of(2_000_000_000, 2_000_000_000, b"\0"),
     ],
-    ids=["half a PNG", "half a JPEG", "a PNG's head", "a JPEG's head", "a flipped byte", "no rows", "a bomb"],
+    ids=["half a PNG", "half a JPEG", "a PNG's head", "a JPEG's head", "a flipped byte", "no rows"],
 )
 async def test_damaged_pictures_are_not_sent_in_half(refuse: Refuse, damaged: bytes) -> None:
     assert await refuse(damaged) == PICTURE_BROKEN

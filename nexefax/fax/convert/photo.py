@@ -13,8 +13,9 @@ from nexefax.errors import DocumentError
 from nexefax.fax.convert.faxtiff import Strip
 from nexefax.fax.convert.geometry import PAPER_WIDTH, Box, PageShape, Placement
 from nexefax.fax.convert.grey import GreyPage, fax_page
+from nexefax.fax.convert.large_picture import reduce, reduction
 from nexefax.fax.convert.magick import magick
-from nexefax.fax.convert.picture_size import Density, density
+from nexefax.fax.convert.picture_size import Density, density, dimensions
 from nexefax.fax.convert.poppler import LOOK
 from nexefax.fax.convert.tone import PGM_HEAD, choose_tone, read_pgm, read_pgm_head
 from nexefax.fax.convert.work import Run, Work, missing_sentence
@@ -35,16 +36,21 @@ _BROKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture in a file: its place there, and dots per inch where they are known."""
+    """One picture in a file: its place there, dots per inch where they are known, and its pixels.
+
+    Both are across and down: as it is shown for a PNG or TIFF, as it lies for a JPEG, which may have to be turned.
+    """
 
     number: int  # from 1
     dots: Density | None
+    size: tuple[int, int]
 
 
 async def render_picture(work: Work, form: str) -> list[str]:
     """Make one fax page of a PNG or JPEG (``form`` is ImageMagick's name of it) and deliver it; returns notes."""
     dots = await asyncio.to_thread(density, work.source)
-    return await render_frames(work, form, [Frame(1, dots)])
+    size = await asyncio.to_thread(dimensions, work.source)
+    return await render_frames(work, form, [Frame(1, dots, size)])
 
 
 async def render_frames(work: Work, form: str, frames: Sequence[Frame]) -> list[str]:
@@ -72,6 +78,8 @@ class _Frame:
 
     def __init__(self, work: Work, form: str, frame: Frame, scratch: Path) -> None:
         self._work, self._form, self._frame, self._scratch = work, form, frame, scratch
+        self._factor = reduction(form, frame.size)
+        self._reduced = max(frame.size[0] // self._factor, 1), max(frame.size[1] // self._factor, 1)
         self._grey = scratch / "grey.pgm"
         self._look = scratch / "look.pgm"
 
@@ -81,7 +89,7 @@ class _Frame:
         size = None if upright is None else await asyncio.to_thread(_size, upright)
         if upright is None or size is None:
             return None
-        page = self._work.lay(shape_of(size, self._frame))
+        page = self._work.lay(shape_of(size, self._frame, self._factor))
         if not await self._fitted(upright, size, page):
             return None
         look = await asyncio.to_thread(self._look.read_bytes)
@@ -92,10 +100,21 @@ class _Frame:
     async def _upright(self) -> Path | None:
         """The picture in grey, as it is meant to be held (EXIF's orientation), on white where it is transparent."""
         upright = self._scratch / "upright.pgm"
+        width, height = self._reduced
+        if self._factor > 1 and self._form != "jpeg":
+            return await reduce(
+                self._form,
+                self._work.source,
+                self._frame.number,
+                (width, height),
+                scratch=self._scratch,
+                seconds=PICTURE_SECONDS,
+            )
+        hint = ["-define", f"jpeg:size={width}x{height}"] if self._factor > 1 else []
         what = f"{self._form}:{self._work.source}[{self._frame.number - 1}]"
         white = ["-auto-orient", "-background", "white", "-alpha", "remove", "-alpha", "off"]
         grey = ["-colorspace", "Gray", "-depth", "8"]
-        done = await self._magick([what, *white, *grey, f"pgm:{upright}"], self._work.source)
+        done = await self._magick([*hint, what, *white, *grey, f"pgm:{upright}"], self._work.source)
         return upright if done else None
 
     async def _fitted(self, upright: Path, size: tuple[int, int], page: Placement) -> bool:
@@ -112,11 +131,14 @@ class _Frame:
         return finished is not None and finished.returncode == 0 and not _BROKEN.search(finished.stderr)
 
 
-def shape_of(size: tuple[int, int], frame: Frame) -> PageShape:
-    """The shape of a picture of so many pixels: its true size, or one that fits a sheet where that is unknown."""
+def shape_of(size: tuple[int, int], frame: Frame, factor: int = 1) -> PageShape:
+    """The shape of a picture of so many pixels: its true size, or one that fits a sheet where that is unknown.
+
+    ``factor`` is by how much it was reduced.
+    """
     width, height = size
     if frame.dots is not None:
-        across, down = frame.dots
+        across, down = frame.dots[0] / factor, frame.dots[1] / factor
     else:
         across = down = max(SCREEN_DOTS, width * 72 / PAPER_WIDTH, height * 72 / SHEET)
     return PageShape(frame.number, Box(0, 0, width * 72 / across, height * 72 / down))

@@ -1,4 +1,7 @@
-"""Dots per inch as PNG and JPEG files say them. Pure but for `density`, which reads the file's beginning."""
+"""Pixels, and dots per inch, as PNG and JPEG files say them.
+
+Pure but for `density` and `dimensions`, which read the file's beginning.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ _HEAD: Final = (
     65_536  # bytes: what is not said by then (after a colour profile, a thumbnail) is taken as unsaid
 )
 
+_JPEG_HEAD: Final = 1 << 20  # bytes: a frame header comes after profiles and thumbnails of 64 KB each
+_NO_FRAME: Final = (0xC4, 0xC8, 0xCC)  # tables among the markers of frames
+
 # Dots per inch that a scanner or a program for print says. Cameras and screenshots say 72 or 96 of any picture, or
 # nothing: such a picture has no size on paper.
 _BELIEVED: Final = range(100, 2401)
@@ -23,6 +29,31 @@ def density(path: Path) -> Density | None:
         head = file.read(_HEAD)
     dots = png_density(head) or jpeg_density(head)
     return dots if dots is not None and all(round(value) in _BELIEVED for value in dots) else None
+
+
+def dimensions(path: Path) -> tuple[int, int]:
+    """Pixels across and down as the file lies, (0, 0) where its beginning does not say; blocking."""
+    with path.open("rb") as file:
+        head = file.read(_JPEG_HEAD)
+    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 24:
+        width, height = struct.unpack(">II", head[16:24])
+        return width, height
+    return jpeg_dimensions(head)
+
+
+def jpeg_dimensions(head: bytes) -> tuple[int, int]:
+    """The frame header (ITU-T T.81 section B.2.2), after any number of other segments; (0, 0) for none."""
+    at = 2
+    while head[:2] == b"\xff\xd8" and at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4])
+        if marker == 0xFF:  # fill bytes may stand before a marker
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
+            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
+            return width, height
+        else:
+            at += 2 + length
+    return 0, 0
 
 
 def png_density(head: bytes) -> Density | None:

@@ -84,6 +84,15 @@ async def draw(pdf: Path, page: Placement, *, scratch: Path, seconds: float) -> 
     return file, complaints
 
 
+async def draw_only_page(pdf: Path, size: tuple[int, int], *, scratch: Path, seconds: float) -> Path | None:
+    """Draw the one page of a PDF of ours, ``size`` pixels across and down; None when poppler found fault with it."""
+    scale = ["-scale-to-x", str(size[0]), "-scale-to-y", str(size[1])]
+    finished = await _draw(pdf, 1, 1, scale, scratch=scratch, seconds=seconds)
+    if finished is None or finished.returncode != 0 or b"Error" in finished.stderr:
+        return None
+    return (await asyncio.to_thread(_files, scratch)).get(1)
+
+
 async def _fitted(drawn: Path, size: tuple[int, int], *, scratch: Path, seconds: float) -> Path | None:
     fitted = scratch / "fitted.pgm"
     scale = ["-scale", f"{size[0]}x{size[1]}!", "-depth", "8"]

@@ -150,4 +150,6 @@ def _checked(
 def _frame(page: TiffPage) -> Frame:
     dots = paper(page)
     sideways = page.orientation >= 5  # ImageMagick turns it; TIFF 6.0, tag 274
-    return Frame(page.number, (dots.down, dots.across) if sideways else (dots.across, dots.down))
+    if sideways:
+        return Frame(page.number, (dots.down, dots.across), (page.length, page.width))
+    return Frame(page.number, (dots.across, dots.down), (page.width, page.length))
