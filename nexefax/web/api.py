@@ -18,6 +18,7 @@ from nexefax.fax.submission import Submission
 from nexefax.httpd import HttpLimits, Request, Response
 from nexefax.httpd.forms import Form, UploadedFile, read_form
 from nexefax.web.auth import WRONG, SignIn
+from nexefax.web.fax_files import link_target
 from nexefax.web.fields import document_name, line, lines, request_key
 from nexefax.web.pages import MOST_MESSAGE, MOST_SUBJECT, Pages
 from nexefax.web.refusal import Refusal
@@ -81,13 +82,14 @@ class Api:
         """Sign in; the session's id comes as ``data`` and as the cookie, which are the same."""
         fields = (await self._form(request)).fields
         account, user = fields.get("account", ""), fields.get("user", "")
+        goal = link_target(fields.get("next", ""))
         try:
             signed_in = await self._sign_in.check(account, user, fields.get("password", ""), request.client)
         except Refusal as refusal:
             if not _wants_page(request):
                 raise
             problem = self._pages.text["wrongLogin"] if refusal.detail == WRONG else refusal.detail
-            page = self._pages.login(problem=problem, account=account, user=user)
+            page = self._pages.login(problem=problem, account=account, user=user, goal=goal)
             return Response.html(page, refusal.status)
         await self._sessions.end(request.cookies.get(COOKIE, ""))
         token = await self._sessions.begin(
@@ -98,7 +100,7 @@ class Api:
             agent=request.headers.get("user-agent"),
         )
         response = (
-            Response.redirect("/send", 303)
+            Response.redirect(goal or "/send", 303)
             if _wants_page(request)
             else Response.json({"result": "ok", "data": token})
         )

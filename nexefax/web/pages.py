@@ -45,9 +45,9 @@ class Pages:
         self._error = self._template("error.html", fixed)
         self.empty_login = self._login.render()
 
-    def login(self, *, problem: str, account: str, user: str) -> bytes:
-        """The sign-in page after a failure, for browsers without JavaScript."""
-        return self._login.render(problem=problem, account=account, user=user)
+    def login(self, *, problem: str = "", account: str = "", user: str = "", goal: str = "") -> bytes:
+        """The sign-in page: after a failure, for browsers without JavaScript, or on the way to the address ``goal``."""
+        return self._login.render(problem=problem, account=account, user=user, next=goal)
 
     def compose(
         self,
@@ -79,14 +79,15 @@ class Pages:
             done_document=document_name,
         )
 
-    def error(self, status: int, detail: str) -> bytes:
-        """The page for an error; ``detail`` is shown where we have no words of our own for the status."""
+    def error(self, status: int, detail: str, *, in_full: bool = False) -> bytes:
+        """The page for an error; ``detail`` is shown ``in_full``, or where we have no words for the status."""
         key = status if status in _STATUSES_WITH_WORDS else 500 if status >= 500 else 400
-        sentence = self.text[f"error{key}"] if key == status or status >= 500 else detail
+        told = not in_full and (key == status or status >= 500)
+        sentence = self.text[f"error{key}"] if told else detail
         href, link = ("/send", "goBack") if status in (400, 413) else ("/", "goHome")
         return self._error.render(
             status=status,
-            title=self.text[f"error{key}Title"],
+            title=self.text.get(f"error{status}Title") or self.text[f"error{key}Title"],
             sentence=sentence,
             href=href,
             link=self.text[link],

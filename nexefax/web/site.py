@@ -15,6 +15,7 @@ from nexefax.passwords import PasswordFiles
 from nexefax.store import Journal
 from nexefax.web.api import Api, Outgoing
 from nexefax.web.auth import SignIn
+from nexefax.web.fax_files import fax_file, link_target
 from nexefax.web.guard import harden, is_foreign
 from nexefax.web.pages import RESOURCES, Pages
 from nexefax.web.refusal import Refusal
@@ -29,8 +30,11 @@ SWEEP_SECONDS = 600.0
 class Site:
     """The handler of the whole site; ``error_page`` is for HttpServer. Making it reads the static files: it blocks."""
 
-    def __init__(self, config: Callable[[], Config], sessions: Sessions, pages: Pages, api: Api) -> None:
+    def __init__(
+        self, config: Callable[[], Config], journal: Journal, sessions: Sessions, pages: Pages, api: Api
+    ) -> None:
         self._config = config
+        self._journal = journal
         self._sessions = sessions
         self._pages = pages
         self._signed_out_login = harden(Response.html(pages.empty_login), secure=False)
@@ -39,6 +43,7 @@ class Site:
         router.add("GET", "/login", self._login)
         router.add("GET", "/send", self._send)
         router.add("GET", "/logout", self._logout)
+        router.add("GET", "/faxes/{id}/{name}", self._fax_file)
         router.add("GET", "/res/{path...}", StaticFiles(RESOURCES))
         router.add("GET", f"/res/{pages.fingerprint}/{{path...}}", StaticFiles(RESOURCES, for_ever=True))
         router.add("GET", "/api/health", api.health)
@@ -81,8 +86,11 @@ class Site:
 
     async def _login(self, request: Request) -> Response:
         token = request.cookies.get(COOKIE, "")
+        goal = link_target(request.query.get("next", "")) if request.query_text else ""
         if token and await self._sessions.find(token):
-            return Response.redirect("/send")
+            return Response.redirect(goal or "/send")
+        if goal:
+            return Response.html(self._pages.login(goal=goal))
         return self._signed_out_login if not request.secure else Response.html(self._pages.empty_login)
 
     async def _send(self, request: Request) -> Response:
@@ -91,6 +99,20 @@ class Site:
             return Response.redirect("/login")
         most_mb = self._config().server.max_upload_mb
         return Response.html(self._pages.compose(session.account, session.user, most_mb))
+
+    async def _fax_file(self, request: Request) -> Response:
+        session = await self._sessions.find(request.cookies.get(COOKIE, ""))
+        if session is None:
+            goal = link_target(request.path)
+            return Response.redirect(f"/login?next={goal}" if goal else "/login")
+        data_dir, account = self._config().general.data_dir, session.account.id
+        asked = request.params
+        try:
+            return await fax_file(
+                self._journal, data_dir, account=account, fax=asked["id"], name=asked["name"]
+            )
+        except HttpError as error:
+            return Response.html(self._pages.error(error.status, error.detail, in_full=True), error.status)
 
     async def _logout(self, request: Request) -> Response:
         if is_foreign(request):  # a link on another site must not sign anybody out
@@ -122,7 +144,7 @@ async def build_web(
     sessions = Sessions(config, journal, files)
     sign_in = SignIn(config, files)
     api = Api(config, sign_in, sessions, outgoing, pages)
-    site = await asyncio.to_thread(Site, config, sessions, pages, api)
+    site = await asyncio.to_thread(Site, config, journal, sessions, pages, api)
     try:
         async with asyncio.TaskGroup() as tasks:
             sweeper = tasks.create_task(site.sweep(), name="session sweep")

@@ -47,10 +47,10 @@ class Installation:
         self.configure()
         htpasswd(self.auth / "ACME", "bob.smith", PASSWORD)
 
-    def configure(self, server: str = "max_upload_mb=1") -> None:
-        """Write config.conf with these lines in [server], and read it all."""
+    def configure(self, server: str = "max_upload_mb=1", general: str = "") -> None:
+        """Write config.conf with these lines in [server] and [general], and read it all."""
         (self.folder / "config.conf").write_text(
-            f"[general]\ntx_channel=PJSIP/${{TO}}@trunk\ntmp_dir={self.tmp}\n[server]\n{server}\n"
+            f"[general]\ntx_channel=PJSIP/${{TO}}@trunk\ntmp_dir={self.tmp}\n{general}\n[server]\n{server}\n"
         )
         self.reload()
 

@@ -11,6 +11,7 @@ const user = element("user", HTMLInputElement);
 const password = element("password", HTMLInputElement);
 const problem = element("problem", HTMLElement);
 const submit = element("submit", HTMLButtonElement);
+const next = element("next", HTMLInputElement);
 const reveal = element("reveal", HTMLButtonElement);
 
 form.noValidate = true;
@@ -44,7 +45,7 @@ form.addEventListener("submit", async (event) => {
     return password.select();
   }
   localStorage.setItem(LAST_ACCOUNT, account.value);
-  location.replace("/send");
+  location.replace(next.value || "/send"); // the server fills it in, with addresses of its own alone
 });
 
 /** @param {boolean} now */

@@ -82,6 +82,7 @@ export default {
   "error404": "There is nothing at this address. It may have been mistyped.",
   "error405Title": "That can’t be done here",
   "error405": "This address doesn’t take that kind of request.",
+  "error410Title": "No longer kept",
   "error413Title": "Too large",
   "error413": "What was sent is larger than this NexeFax takes.",
   "error500Title": "Something went wrong",

@@ -1,0 +1,71 @@
+"""The files of a fax, for the users of its account alone: what links in mails and the API lead to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from nexefax.errors import HttpError
+from nexefax.fax import records
+from nexefax.fax.folders import Folders
+from nexefax.fax.notices import file_stem
+from nexefax.httpd import Response
+from nexefax.httpd.response import FileBody
+from nexefax.store import Journal
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
+_TYPES: Final = {"fax.pdf": "application/pdf", "fax.tiff": "image/tiff"}
+# Browsers' own viewers are pages within the answer, which they dress and draw themselves; still no script of a PDF's.
+_VIEWER_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; img-src 'self' data:"
+)
+#: Where signing in may lead on to: nothing but these addresses, so that no link can lead to another site.
+_LINK: Final = re.compile(r"/faxes/[1-9][0-9]{0,14}/fax\.(?:pdf|tiff)")
+
+
+def link_target(text: str) -> str:
+    """``text`` if it is the address of a fax's file on this site, else ""."""
+    return text if _LINK.fullmatch(text) else ""
+
+
+async def fax_file(
+    journal: Journal, data_dir: Path, *, account: str, fax: str, name: str, download: bool = False
+) -> Response:
+    """Answer with a file of a fax: it is streamed, and ranges and conditions of the request are honoured.
+
+    Args:
+        account: the id of the account that is signed in.
+        fax: the fax's number, as the address has it.
+        name: ``fax.pdf`` (received faxes) or ``fax.tiff`` (received ones, and what was faxed).
+        download: a PDF is to be saved, not shown.
+
+    Raises:
+        HttpError: 404 for what is not there and for what is another account's, without a difference; 410 when the
+            file was deleted for its age (``retention_days``).
+        JournalError: the journal can't be read.
+    """
+    media_type = _TYPES.get(name)
+    found = None
+    if media_type is not None and _NUMBER.fullmatch(fax):
+        found = await journal.read(lambda connection: records.load_fax(connection, int(fax)))
+    if media_type is None or found is None or found.account.casefold() != account.casefold():
+        raise HttpError(
+            404,
+            f"The account {account} has no such fax. If it is another account's, sign out and sign in to that one.",
+        )
+    if found.files_deleted is not None:
+        raise HttpError(
+            410,
+            f"The pages of fax {found.id} are no longer kept: they were deleted when their time was over.",
+        )
+    folders = Folders(data_dir)
+    folder = folders.received_fax(found.id) if found.direction == "in" else folders.sent_fax(found.id)
+    shown = name == "fax.pdf" and not download  # no browser shows a TIFF of many pages
+    file_name = f"{file_stem(found)}{Path(name).suffix}"  # letters, digits, dashes and dots only
+    headers = {
+        "Content-Type": media_type,
+        "Content-Disposition": f'{"inline" if shown else "attachment"}; filename="{file_name}"',
+        "Content-Security-Policy": f"{_VIEWER_POLICY}; frame-ancestors 'self'",
+    }
+    return Response(200, headers, FileBody(folder / name))
