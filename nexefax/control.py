@@ -15,6 +15,7 @@ from nexefax import __version__
 from nexefax.config import Config
 from nexefax.errors import HttpError
 from nexefax.fax import records
+from nexefax.fax.free_space import lack_of_space
 from nexefax.httpd import Handler, Request, Response, Router
 from nexefax.store import Journal
 
@@ -84,6 +85,8 @@ def spool_warnings(config: Config) -> list[str]:
         )
     if not general.ast_control.exists():
         found.append(f"Asterisk does not seem to run: {general.ast_control} is not there; faxes wait for it")
+    if lack := lack_of_space(general):
+        found.append(lack)
     return found
 
 

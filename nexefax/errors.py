@@ -6,6 +6,7 @@
     ├── ConfigError(ValueError)        the administrator's: a configuration file is wrong
     ├── JournalError(OSError)          ours or the disk's: the journal can't be used
     ├── SpoolError(OSError)            the machine's: Asterisk's spool can't be used
+    ├── SpaceError(OSError)            the machine's: too little room for documents to be sent
     ├── NumberError(ValueError)        the user's: what can't be dialled
     ├── DocumentError(ValueError)      the user's: a document that can't be faxed
     │   └── TiffError                  no TIFF, or one whose directories are broken
@@ -47,6 +48,10 @@ class JournalError(NexeFaxError, OSError):
 
 class SpoolError(NexeFaxError, OSError):
     """Asterisk's spool can't be used: missing, not ours to write, or on another filesystem."""
+
+
+class SpaceError(NexeFaxError, OSError):
+    """Documents to be sent are refused for lack of room (``min_free_mb``); ``strerror`` tells the administrator why."""
 
 
 class NumberError(NexeFaxError, ValueError):

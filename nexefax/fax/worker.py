@@ -13,6 +13,7 @@ from nexefax.durable import write_file
 from nexefax.fax import records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.folders import Folders, read_outcome, with_suffix
+from nexefax.fax.free_space import SpaceWatch, require_space
 from nexefax.fax.letters import Letters
 from nexefax.fax.outbox import Outbox
 from nexefax.fax.outcome import Outcome, outcome_line
@@ -33,11 +34,13 @@ class Worker:
 
     def __init__(self, journal: Journal, config: Callable[[], Config]) -> None:
         self._journal = journal
+        self._config = config
         self._folders = Folders(config().general.data_dir)
         self._bookkeeper = Bookkeeper(journal, config, self._wake_outbox)
         self._sending = Sending(self._bookkeeper, self._folders)
         self._receiving = Receiving(self._bookkeeper, self._folders)
         self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
+        self._space = SpaceWatch(lambda: config().general)
         self._nudges: asyncio.Queue[tuple[int, int]] = asyncio.Queue(MAX_NUDGES)
 
     async def recover(self) -> None:
@@ -58,9 +61,11 @@ class Worker:
             tasks.create_task(self._receiving.run(), name="receiving")
             tasks.create_task(self._outbox.run(), name="outbox")
             tasks.create_task(self._settle_nudged(), name="reports")
+            tasks.create_task(self._space.run(), name="free space")
 
     async def accept(self, submission: Submission) -> int:
-        """Take a document in; see :meth:`nexefax.fax.sending.Sending.accept`."""
+        """Take a document in; see :meth:`nexefax.fax.sending.Sending.accept`. Raises SpaceError without room for it."""
+        await require_space(self._config().general)
         return await self._sending.accept(submission)
 
     async def cancel(self, fax_id: int, by: str) -> records.Fax | None:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from nexefax.config import Config
-from nexefax.errors import DocumentError, HttpError, JournalError, NumberError
+from nexefax.errors import DocumentError, HttpError, JournalError, NumberError, SpaceError
+from nexefax.fax.free_space import require_space
 from nexefax.fax.submission import Submission
 from nexefax.httpd import HttpLimits, Request, Response
 from nexefax.httpd.forms import Form, UploadedFile, read_form
@@ -128,6 +129,14 @@ class Api:
         if session is None:
             return Response.redirect("/login")
         most = self._config().server.max_upload_mb
+        try:
+            await require_space(self._config().general)  # before a byte of the document is read
+        except SpaceError as error:
+            refusal = _not_kept(error)
+            if not _wants_page(request):
+                raise refusal from None
+            page = self._pages.compose(session.account, session.user, most, problem=refusal.detail)
+            return Response.html(page, refusal.status)
         form = await self._form(request, uploads=True)
         try:
             upload, submission = _submission(form, session)

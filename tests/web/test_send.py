@@ -227,3 +227,33 @@ async def test_every_page_has_its_own_key(bob: Client) -> None:
     first, second = [key((await bob.get("/send")).text) for _ in range(2)]
     assert len(first) == 32
     assert first != second
+
+
+@pytest.mark.parametrize("accept", ["", "text/html"])
+async def test_without_room_a_document_is_refused_before_it_is_read(
+    bob: Client, tray: Tray, installation: Installation, caplog: pytest.LogCaptureFixture, accept: str
+) -> None:
+    installation.configure(general="min_free_mb=10000000")
+    stated = {"Content-Length": "1000000", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    headers = stated | {"Cookie": f"nexefax-session={bob.cookie}", "Accept": accept, "Expect": "100-continue"}
+
+    def ask() -> tuple[int, str]:
+        connection = bob.connect()
+        try:
+            connection.putrequest("POST", "/api/send", skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()  # and not a byte of the body
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    status, body = await asyncio.to_thread(ask)
+    assert status == 507
+    assert "disk is full" in body
+    assert body.startswith("{") != bool(accept)
+    assert tray.taken == []
+    assert "min_free_mb" in caplog.text
+    installation.configure()
+    assert (await bob.post_multipart("/api/send", FORM, FILE)).status == 200
