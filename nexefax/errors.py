@@ -15,8 +15,10 @@
     │   ├── ChildTimeout(TimeoutError) it took longer than it may
     │   └── ChildFailed                it ended badly, or left no good result
     ├── MailError                      the mail server's
-    │   ├── MailDelayed                try again: no connection, 4xx
+    │   ├── MailDelayed                try again: 4xx, a connection that broke
+    │   │   └── MailServerDown         no mail at all can be sent now: no connection, no login
     │   └── MailRefused                final: 5xx, or a message that can't be made
+    │       └── MailTooLarge           it has more bytes than the mail server takes
     └── PeerError(ConnectionError)     the peer on a socket broke its protocol
         ├── AgiError                   Asterisk, or who calls itself so
         └── HttpError                  a browser; carries the status of the answer
@@ -92,6 +94,14 @@ class MailDelayed(MailError):
 
 class MailRefused(MailError):
     """Never: an answer of class 5xx, or a message that can't be made."""
+
+
+class MailServerDown(MailDelayed):
+    """Nothing against this mail: no mail can be sent until the server, the network or the configuration is mended."""
+
+
+class MailTooLarge(MailRefused):
+    """The mail server takes mails, but none of so many bytes."""
 
 
 class PeerError(NexeFaxError, ConnectionError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from nexefax.config import Account, Config
-from nexefax.errors import MailDelayed
+from nexefax.errors import MailDelayed, MailTooLarge
 from nexefax.fax import notices, records
 from nexefax.fax.commands import Letter as Kind
 from nexefax.fax.folders import Folders
+from nexefax.fax.large_faxes import kept_sentences
 from nexefax.fax.mail import Attachment, Letter, Mailer
 from nexefax.store import Journal
 
@@ -35,27 +37,74 @@ class Letters:
         account = config.account(fax.account)
         if account is None:
             raise MailDelayed(f"accounts.conf has no account {fax.account!r} any more; add it again")
-        letter = await self._write(mail, fax, account)
-        accepted = await Mailer(config.email, config.general.tmp_dir).deliver(letter, attempt=mail.attempts)
-        for address, words in accepted.refused:
-            log.warning("fax %d: the mail server refuses %s alone: %s", fax.id, address, words)
-
-    async def _write(self, mail: records.Mail, fax: records.Fax, account: Account) -> Letter:
-        attempts = await self._journal.read(lambda connection: records.attempts_of(connection, fax.id))
-        attachments = await asyncio.to_thread(self._attachments, mail, fax, account)
-        if mail.kind == Kind.RECEIVED and not attachments:
+        files = await asyncio.to_thread(self._attachments, mail, fax, account)
+        if mail.kind == Kind.RECEIVED and not files:
             raise MailDelayed(
                 f"its files are missing in {self._folders.received_fax(fax.id)}; restore that folder from the backup"
             )
+        mailer = Mailer(config.email, config.general.tmp_dir)
+        is_heavy = await asyncio.to_thread(size_of, files) > config.email.mail_max_mb << 20
+        letter = await self._write(mail, fax, account, files, leave_out=is_heavy)
+        try:
+            accepted = await mailer.deliver(letter, attempt=mail.attempts)
+        except MailTooLarge as error:
+            if is_heavy or not files:
+                raise
+            log.warning(
+                "fax %d: %s; the mail goes without the fax. Set mail_max_mb in config.conf, [email]",
+                fax.id,
+                error,
+            )
+            letter = await self._write(mail, fax, account, files, leave_out=True)
+            accepted = await mailer.deliver(letter, attempt=mail.attempts)
+        for address, words in accepted.refused:
+            log.warning("fax %d: the mail server refuses %s alone: %s", fax.id, address, words)
+
+    async def _write(
+        self,
+        mail: records.Mail,
+        fax: records.Fax,
+        account: Account,
+        files: tuple[Attachment, ...],
+        *,
+        leave_out: bool,
+    ) -> Letter:
+        attempts = await self._journal.read(lambda connection: records.attempts_of(connection, fax.id))
+        kept = await asyncio.to_thread(self._kept, fax, account, files) if leave_out else ""
+        attachments = () if leave_out else files
         email = self._config().email
         date = datetime.fromtimestamp(mail.created).astimezone()
         if mail.kind == Kind.RECEIVED:
             return notices.received_letter(
-                fax, account, email, date=date, attachments=attachments, message_id=mail.message_id
+                fax,
+                account,
+                email,
+                date=date,
+                attachments=attachments,
+                kept=kept,
+                message_id=mail.message_id,
             )
         write = notices.sent_letter if mail.kind == Kind.SENT else notices.failed_letter
         return write(
-            fax, attempts, account, email, date=date, attachments=attachments, message_id=mail.message_id
+            fax,
+            attempts,
+            account,
+            email,
+            date=date,
+            attachments=attachments,
+            kept=kept,
+            message_id=mail.message_id,
+        )
+
+    def _kept(self, fax: records.Fax, account: Account, files: tuple[Attachment, ...]) -> str:
+        config = self._config()
+        return kept_sentences(
+            fax,
+            account,
+            megabytes=size_of(files) / (1 << 20),
+            files=[file.path for file in files],
+            public_url=config.server.public_url,
+            days=config.general.retention_days,
         )
 
     def _attachments(self, mail: records.Mail, fax: records.Fax, account: Account) -> tuple[Attachment, ...]:
@@ -70,6 +119,15 @@ class Letters:
         if wanted == "both" or fax.tiff_wanted:
             return _present(pdf, tiff)
         return _present(pdf) or _present(tiff)
+
+
+def size_of(files: tuple[Attachment, ...]) -> int:
+    """Return the bytes that files have together; one that has vanished has none. Blocks."""
+    size = 0
+    for file in files:
+        with suppress(FileNotFoundError):
+            size += file.path.stat().st_size
+    return size
 
 
 def _present(*files: tuple[Path, str, tuple[str, str]]) -> tuple[Attachment, ...]:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from nexefax.config import Email
-from nexefax.errors import ChildError, MailDelayed, MailRefused
+from nexefax.errors import ChildError, MailDelayed, MailRefused, MailServerDown
 from nexefax.fax.message import Attachment, Letter, TextAttachment, address, clean, compose
 from nexefax.fax.smtp import Accepted, Envelope, submit
 from nexefax.process import Limits, run, scratch_directory
@@ -51,6 +51,10 @@ class Mailer:
             raise MailDelayed(f"An attachment can't be read: {error}") from error
         if by_sendmail:
             return await self._deliver_by_sendmail(pieces)
+        # The envelope's sender, whom a recipient's server tells what it could not deliver after all, is from_email
+        # itself: a mailbox that people read. Not the empty path (<>), which belongs to reports and answers (RFC 5321,
+        # 4.5.5): nobody would hear then. NexeFax reads no mail, so nothing that comes back causes anything; and
+        # "Auto-Submitted" (RFC 3834, 5) keeps other machines from answering.
         envelope = Envelope(address(letter.sender_address), tuple(map(address, letter.recipients)))
         return await submit(self._settings, envelope, pieces, attempt=attempt)
 
@@ -70,7 +74,7 @@ class Mailer:
                     [str(program), "-t", "-oi"], scratch=scratch, limits=limits, stdin=message, caged=False
                 )
         except (ChildError, OSError) as error:
-            raise MailDelayed(
+            raise MailServerDown(
                 f"NO MAIL IS SENT: {program}: {error}; see method and sendmail in config.conf, [email]."
             ) from error
         if finished.returncode == 0:

@@ -47,13 +47,18 @@ def received_letter(
     message_id: str,
     date: datetime,
     attachments: Sequence[Attachment],
+    kept: str = "",
     zone: tzinfo | None = None,
 ) -> Letter:
-    """Return the letter that brings a received fax. ``zone`` is that of the times in it, None for the machine's."""
+    """Return the letter that brings a received fax; one that is too large says where it is instead (``kept``).
+
+    ``zone`` is that of the times in it, None for the machine's.
+    """
     warning = incomplete_sentence(fax)
     text = _paragraphs(
         f"A fax has arrived from {clean(fax.number or fax.station) or 'an unknown number'}.",
         f"INCOMPLETE: {warning}" if warning else "",
+        kept,
         _listed(
             (
                 ("From", _named(fax.number or "unknown number", fax.caller_name)),
@@ -77,7 +82,7 @@ def received_letter(
         to=account.rx_email_to,
         cc=account.rx_email_cc,
         bcc=account.rx_email_bcc,
-        subject=account.rx_email_subject or settings.subject,
+        subject=(account.rx_email_subject or settings.subject) + _repeated(fax),
         text=text,
         attachments=tuple(attachments),
     )
@@ -92,13 +97,16 @@ def sent_letter(
     message_id: str,
     date: datetime,
     attachments: Sequence[Attachment],
+    kept: str = "",
     zone: tzinfo | None = None,
 ) -> Letter:
-    """Return the notice that a fax has arrived; ``attachments`` are what was faxed."""
+    """Return the notice that a fax has arrived; ``attachments`` are what was faxed, or ``kept`` says where it is."""
     opening = f"The fax to {fax.number} was sent. Every page was confirmed by the receiving machine."
     sending = _Sending(fax, account, tuple(attempts), zone)
     subject = f"eFax sent to {fax.number}"
-    return sending.letter(subject, (opening,), settings, message_id=message_id, date=date, faxed=attachments)
+    return sending.letter(
+        subject, (opening,), settings, message_id=message_id, date=date, faxed=attachments, kept=kept
+    )
 
 
 def failed_letter(
@@ -110,9 +118,10 @@ def failed_letter(
     message_id: str,
     date: datetime,
     attachments: Sequence[Attachment],
+    kept: str = "",
     zone: tzinfo | None = None,
 ) -> Letter:
-    """Return the notice that a fax was given up; ``attachments`` are what was faxed, if it came so far."""
+    """Return the notice that a fax was given up; what was faxed is in ``attachments``, or ``kept`` says where."""
     tries = f"It was tried {_times(len(attempts))}" if attempts else "It was never dialled"
     openings = (
         f"The fax to {fax.number} could not be sent: {_sentence(fax.reason or 'no reason is known')}",
@@ -120,7 +129,9 @@ def failed_letter(
     )
     sending = _Sending(fax, account, tuple(attempts), zone)
     subject = f"eFax failed to send to {fax.number}"
-    return sending.letter(subject, openings, settings, message_id=message_id, date=date, faxed=attachments)
+    return sending.letter(
+        subject, openings, settings, message_id=message_id, date=date, faxed=attachments, kept=kept
+    )
 
 
 def incomplete_sentence(fax: Fax) -> str:
@@ -169,6 +180,7 @@ class _Sending:
         message_id: str,
         date: datetime,
         faxed: Sequence[Attachment],
+        kept: str,
     ) -> Letter:
         """Return the letter that begins with ``openings``."""
         attachments: tuple[Attachment | TextAttachment, ...] = (
@@ -177,6 +189,7 @@ class _Sending:
         )
         text = _paragraphs(
             *map(clean, openings),
+            kept,
             self._doubt(),
             _listed(self._facts()),
             _notes(self.fax.notes),
@@ -267,6 +280,10 @@ class _Sending:
 
 def _local(moment: float, zone: tzinfo | None) -> datetime:
     return datetime.fromtimestamp(moment, UTC).astimezone(zone)  # None is the machine's zone
+
+
+def _repeated(fax: Fax) -> str:
+    return f" (probably repeats fax {fax.repeat_of})" if fax.repeat_of is not None else ""
 
 
 def _attached(attachments: Sequence[Attachment | TextAttachment]) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from nexefax.errors import JournalError, MailDelayed, MailRefused
+from nexefax.errors import JournalError, MailDelayed, MailRefused, MailServerDown
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.commands import Letter
@@ -17,15 +17,20 @@ from nexefax.fax.commands import Letter
 log = logging.getLogger("nexefax.mail")
 
 FIRST_DELAY = 30.0  # seconds; doubled with each try
-LONGEST_DELAY = 6 * 3600.0  # a mail server repaired in the morning gets the night's faxes before noon
+LONGEST_DELAY = (
+    86_400.0  # what is wrong for so long is mended by somebody, who restarts, reloads or sends a fax
+)
 JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
 IDLE_SECONDS = 60.0  # how long the loop sleeps when nothing is due
 
 
 def delay_after(attempts: int) -> float:
-    """Return the seconds to wait after ``attempts`` tries, with jitter so that a queue does not come all at once."""
+    """Return the seconds to wait after ``attempts`` tries, with jitter so that a queue does not come all at once.
+
+    Jitter only shortens: nothing waits longer than a day.
+    """
     delay: float = min(FIRST_DELAY * 2 ** min(attempts - 1, 16), LONGEST_DELAY)
-    return delay * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
+    return delay * random.uniform(0.8, 1.0)  # noqa: S311  # jitter, no secret
 
 
 class Outbox:
@@ -40,6 +45,7 @@ class Outbox:
         self._journal = bookkeeper.journal
         self._deliver = deliver
         self._wake = asyncio.Event()
+        self._server_is_down = False
 
     def wake(self) -> None:
         """Look at once: a letter was written."""
@@ -82,6 +88,7 @@ class Outbox:
             refused = replace(attempt, state="refused", error=str(error))
             await self._end(refused, job.MailRefused(f"the mail was refused: {error}"))
         except MailDelayed as error:
+            self._server_is_down |= isinstance(error, MailServerDown)
             await self._delay(attempt, fax, str(error))
         except Exception as error:
             log.exception("fax %d: its mail could not be written", fax.id)
@@ -89,7 +96,10 @@ class Outbox:
         else:
             log.info("fax %d: mail accepted (%s)", fax.id, mail.kind)
             await self._end(replace(attempt, state="accepted", error=""), job.MailAccepted())
-            if attempt.attempts > 1:  # the server is back: what waits for it need not wait its time out
+            if self._server_is_down or attempt.attempts > 1:
+                # The server is back: what waits for it need not wait its time out. Not at every mail that goes well:
+                # one whose recipient's mailbox is full would be tried each time.
+                self._server_is_down = False
                 await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
                 self._wake.set()
 

@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from nexefax.config import Email
-from nexefax.errors import MailDelayed, MailError, MailRefused
+from nexefax.errors import MailDelayed, MailError, MailRefused, MailServerDown, MailTooLarge
 from nexefax.fax.message import clean
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _UNSENT_BYTES = 512 * 1024
 # For the server's goodbye, which tells nothing any more.
 _QUIT_SECONDS = 5.0
 # Tries after which the mail goes to those who are accepted, though others are refused for now (4xx). Greylisting
-# lasts five minutes, and these take eight (outbox.py); a full mailbox must not keep the fax from everybody.
+# lasts five minutes, and these take six at least (outbox.py); a full mailbox must not keep the fax from everybody.
 PATIENT_TRIES = 5
 
 
@@ -79,6 +79,7 @@ async def submit(settings: Email, envelope: Envelope, pieces: Sequence[bytes], *
     from aiosmtplib import SMTP, SMTPException
 
     client: SMTP | None = None
+    is_open = False
     try:
         context = await asyncio.to_thread(tls_context, settings) if settings.smtp_mode else None
         client = SMTP(
@@ -90,13 +91,15 @@ async def submit(settings: Email, envelope: Envelope, pieces: Sequence[bytes], *
             tls_context=context,
         )
         await _open(client, settings)
+        is_open = True
         accepted = await _transact(
             client, envelope, pieces, settings.smtp_timeout, patient=attempt < PATIENT_TRIES
         )
         with contextlib.suppress(SMTPException, OSError):
             await client.quit(timeout=_QUIT_SECONDS)
     except (SMTPException, OSError) as error:
-        raise _delayed(error, settings) from error
+        sentence = _complaint(error, settings)
+        raise (MailDelayed(sentence) if is_open else MailServerDown(sentence)) from error
     finally:
         if client is not None:
             client.close()
@@ -111,7 +114,7 @@ async def _open(client: SMTP, settings: Email) -> None:
     if settings.smtp_mode == "tls":
         await client.ehlo()
         if not client.supports_extension("starttls"):
-            raise MailDelayed(
+            raise MailServerDown(
                 f"NO MAIL IS SENT: {_server(settings)} offers no STARTTLS, and with smtp_mode=tls nothing goes in the"
                 " clear; correct smtp_port or smtp_mode in config.conf, [email]."
             )
@@ -121,14 +124,14 @@ async def _open(client: SMTP, settings: Email) -> None:
     try:
         await client.login(settings.smtp_auth_user, settings.smtp_auth_pass)
     except SMTPAuthenticationError as error:
-        raise MailDelayed(
+        raise MailServerDown(
             f"NO MAIL IS SENT: {_server(settings)} does not let the user {settings.smtp_auth_user!r} in"
             f" ({_words(error)}); correct smtp_auth_user and smtp_auth_pass in config.conf, [email]."
         ) from error
     except SMTPException as error:
         if not client.is_connected:
             raise
-        raise MailDelayed(
+        raise MailServerDown(
             f"NO MAIL IS SENT: {_server(settings)} offers no login that can be used ({clean(error.message)});"
             " see smtp_auth and smtp_mode in config.conf, [email]."
         ) from error
@@ -155,8 +158,8 @@ async def _transact(
         await client.mail(envelope.sender, options=options, encoding=encoding)
     except SMTPSenderRefused as error:
         if error.code == 552:  # RFC 1870, 6.1: the size, which MAIL announces
-            raise MailRefused(f"The mail is too large for the mail server: {_words(error)}") from error
-        raise MailDelayed(
+            raise MailTooLarge(f"The mail is too large for the mail server: {_words(error)}") from error
+        raise MailServerDown(
             f"NO MAIL IS SENT: the mail server refuses the sender {envelope.sender}: {_words(error)};"
             " see from_email and smtp_auth in config.conf, [email]."
         ) from error
@@ -229,10 +232,13 @@ def _stuffed(piece: bytes) -> bytes:
 
 
 def _final(sentence: str, code: int) -> MailError:
+    # RFC 1870, 6.3: 552 after the data is the size; but some say so of a full mailbox (RFC 3463: X.2.2).
+    if code == 552 and "5.2.2" not in sentence:
+        return MailTooLarge(sentence)
     return MailRefused(sentence) if 500 <= code < 600 else MailDelayed(sentence)
 
 
-def _delayed(error: Exception, settings: Email) -> MailDelayed:
+def _complaint(error: Exception, settings: Email) -> str:
     """Say what kept the mail from being sent, when that says nothing against the mail."""
     from aiosmtplib import SMTPResponseException
 
@@ -240,16 +246,16 @@ def _delayed(error: Exception, settings: Email) -> MailDelayed:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return MailDelayed(
+            return (
                 f"NO MAIL IS SENT: the certificate of {server} can't be trusted ({cause.verify_message}); name its"
                 " authority by smtp_ca_file in config.conf, [email], or write smtp_verify=No there."
             )
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, SMTPResponseException):
-        return MailDelayed(f"{server} does not work now: {_words(error)}")
+        return f"{server} does not work now: {_words(error)}"
     if isinstance(error, TimeoutError):
-        return MailDelayed(f"{server} did not answer in time ({clean(str(error))})")
-    return MailDelayed(f"{server} can't be used: {clean(str(error))}")
+        return f"{server} did not answer in time ({clean(str(error))})"
+    return f"{server} can't be used: {clean(str(error))}"
 
 
 def _server(settings: Email) -> str:

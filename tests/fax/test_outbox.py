@@ -1,6 +1,7 @@
 """The outbox: delays that grow, and a cancellation that gets through."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import cast
@@ -8,10 +9,11 @@ from typing import cast
 import pytest
 
 from nexefax.config import Config
-from nexefax.errors import MailDelayed, MailRefused
+from nexefax.errors import MailDelayed, MailRefused, MailServerDown
 from nexefax.fax import job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.outbox import FIRST_DELAY, LONGEST_DELAY, Outbox, delay_after
+from nexefax.fax.smtp import PATIENT_TRIES
 from nexefax.store import Journal
 
 Deliver = Callable[[records.Mail, records.Fax], Awaitable[None]]
@@ -39,10 +41,14 @@ async def the_letter(journal: Journal) -> records.Mail:
     return (await journal.read(lambda connection: records.mails_of(connection, 1)))[0]
 
 
-def test_delays_double_to_a_limit_with_jitter() -> None:
+def test_delays_double_up_to_a_day_with_jitter() -> None:
     for attempts in range(1, 40):
-        middle = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
-        assert middle * 0.8 <= delay_after(attempts) <= middle * 1.2
+        longest = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
+        found = [delay_after(attempts) for _ in range(50)]
+        assert longest * 0.8 <= min(found) < max(found) <= longest
+    assert LONGEST_DELAY == 24 * 3600
+    # Greylisting lasts five minutes: whoever is refused for now is waited for as long.
+    assert sum(FIRST_DELAY * 2**tries * 0.8 for tries in range(PATIENT_TRIES - 1)) > 300
 
 
 @pytest.mark.parametrize(
@@ -76,6 +82,58 @@ async def test_a_letter_that_is_taken_is_not_sent_again(journal: Journal) -> Non
     await outbox.deliver_due()
     assert delivered == [("<1@pbx.example>", 1)]
     assert (await the_letter(journal)).state == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("error", "delivered", "left"),
+    [(MailServerDown("no connection"), [1, 2, 1, 3], []), (MailDelayed("452 mailbox full"), [1, 2, 3], [1])],
+)
+async def test_a_server_that_is_back_calls_what_waits_for_it_but_not_what_waits_for_a_mailbox(
+    journal: Journal, error: Exception, delivered: list[int], left: list[int]
+) -> None:
+    """The second letter gets through at its first try; the first one may be a day away from its next."""
+    failures = [error]
+    found = []
+
+    async def deliver(_mail: records.Mail, fax: records.Fax) -> None:
+        found.append(fax.id)
+        if failures:
+            raise failures.pop()
+
+    def add(connection: sqlite3.Connection) -> None:
+        fax = records.add_fax(connection, FAX)
+        records.add_mail(connection, fax, "sent", f"<{fax}@pbx.example>", 1.0)
+
+    outbox = await outbox_with_letter(journal, deliver)
+    await outbox.deliver_due()
+    await journal.write(add)
+    await outbox.deliver_due()
+    await outbox.deliver_due()  # the first again, if it was called
+    await journal.write(add)
+    await outbox.deliver_due()  # a third that goes well calls nobody
+    assert found == delivered
+    assert [fax for fax in (1, 2, 3) if await is_waiting(journal, fax)] == left
+
+
+async def is_waiting(journal: Journal, fax: int) -> bool:
+    (mail,) = await journal.read(lambda connection: records.mails_of(connection, fax))
+    return mail.state == "waiting"
+
+
+async def test_a_repeat_has_the_same_message_id_and_date(journal: Journal) -> None:
+    failures = [MailDelayed("the connection broke after the data"), MailDelayed("and again")]
+    found = []
+
+    async def deliver(mail: records.Mail, _fax: records.Fax) -> None:
+        found.append((mail.message_id, mail.created, mail.attempts))
+        if failures:
+            raise failures.pop()
+
+    outbox = await outbox_with_letter(journal, deliver)
+    for _ in range(3):
+        await outbox.deliver_due()
+        await journal.write(lambda connection: records.hasten_mails(connection, 1.0))
+    assert found == [("<1@pbx.example>", 1.0, attempt) for attempt in (1, 2, 3)]
 
 
 async def test_a_cancellation_that_a_library_forgets_still_ends_the_loop(journal: Journal) -> None:

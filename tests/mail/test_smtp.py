@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nexefax.errors import MailDelayed, MailError, MailRefused
+from nexefax.errors import MailDelayed, MailError, MailRefused, MailServerDown, MailTooLarge
 from nexefax.fax.mail import Accepted, Attachment, Mailer
 from nexefax.fax.smtp import PATIENT_TRIES, tls_context
 from tests.mail.letters import letter, settings, text_of
@@ -239,13 +239,14 @@ async def test_every_recipient_is_refused(
     ("at_mail", "at_data", "kind"),
     [
         ("", "554 5.7.1 that is spam", MailRefused),
-        ("", "552 5.3.4 too large", MailRefused),
+        ("", "552 5.3.4 too large", MailTooLarge),
+        ("", "552 5.2.2 mailbox full", MailRefused),
         ("", "451 4.3.0 disk full", MailDelayed),
         ("", "421 4.3.2 shutting down", MailDelayed),
         ("", "354 what?", MailDelayed),
-        ("452 4.3.1 disk full", "", MailDelayed),
-        ("552 5.3.4 too large", "", MailRefused),
-        ("553 5.7.1 not your address", "", MailDelayed),
+        ("452 4.3.1 disk full", "", MailServerDown),
+        ("552 5.3.4 too large", "", MailTooLarge),
+        ("553 5.7.1 not your address", "", MailServerDown),
     ],
 )
 async def test_answers_of_the_server(
