@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import stat
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from nexefax.durable import (
     write_file,
 )
 from nexefax.errors import ChildError, JournalError
-from nexefax.fax import convert, job, records
+from nexefax.fax import convert, events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper, clear_spool, spooled
 from nexefax.fax.folders import Folders, read_outcome
 from nexefax.fax.outcome import Outcome, outcome_line
+from nexefax.fax.repeats import find_repeated, mark_repeat, repeat_sentence
 from nexefax.fax.spool_files import (
     SpoolFile,
     find_received,
@@ -96,11 +98,11 @@ class Receiving:
                 continue
             letters = await self._journal.read(lambda c, fax_id=fax.id: records.mails_of(c, fax_id))  # type: ignore[misc]
             if not letters:
-                await self._bookkeeper.record(fax.id, job.AccountAppeared())
+                await self._bookkeeper.record(fax.id, events.AccountAppeared())
                 continue
             await self._bookkeeper.record(
                 fax.id,
-                job.LetterTakenUp(),
+                events.LetterTakenUp(),
                 also=lambda connection, after: records.requeue_mails(connection, after.id, time.time()),
             )
         self.nudge()
@@ -152,7 +154,7 @@ class Receiving:
         written.
         """
         for fax in await self._in_state(job.State.CONVERTING):
-            await self._bookkeeper.record(fax.id, job.WorkInterrupted())
+            await self._bookkeeper.record(fax.id, events.WorkInterrupted())
         now = time.time()
         for fax in await self._journal.read(lambda c: records.due_faxes(c, job.State.RECEIVED, now)):
             try:
@@ -163,7 +165,7 @@ class Receiving:
                 log.error("fax %d: can't be taken in now, it stays in the spool: %s", fax.id, error)
                 until = time.time() + MACHINE_RETRY
                 await self._bookkeeper.record(
-                    fax.id, job.WorkInterrupted(until, f"waiting for the disk: {error}")
+                    fax.id, events.WorkInterrupted(until, f"waiting for the disk: {error}")
                 )
 
     async def _take(self, file: SpoolFile) -> None:
@@ -244,10 +246,17 @@ class Receiving:
                 fax, f"no account {fax.account!r} in accounts.conf; the fax is kept in {tiff.parent}"
             )
             return
-        await self._bookkeeper.record(fax.id, job.ConversionBegan())
-        await self._bookkeeper.record(fax.id, await self._convert(fax, tiff))
+        await self._bookkeeper.record(fax.id, events.ConversionBegan())
+        converted = await self._convert(fax, tiff)
+        earlier = await find_repeated(self._journal, self._folders, fax)
+        if earlier is not None:
+            converted = replace(converted, notes=(repeat_sentence(fax, earlier), *converted.notes))
+        repeat_of = earlier.id if earlier else None
+        await self._bookkeeper.record(
+            fax.id, converted, also=lambda connection, after: mark_repeat(connection, after.id, repeat_of)
+        )
 
-    async def _convert(self, fax: records.Fax, tiff: Path) -> job.FaxConverted:
+    async def _convert(self, fax: records.Fax, tiff: Path) -> events.FaxConverted:
         """Make the PDF; whatever becomes of it, the fax goes on: at worst the TIFF itself is mailed."""
         general = self._config.general
         info = convert.PdfInfo(
@@ -272,10 +281,10 @@ class Receiving:
                 "fax %d: no PDF can be made, the TIFF itself is mailed: %s", fax.id, error, exc_info=trace
             )
             note = "No PDF could be made of this fax; the fax itself is attached as TIFF"
-            return job.FaxConverted(fax.pages_done or 0, "", (note,), tiff_wanted=True)
+            return events.FaxConverted(fax.pages_done or 0, "", (note,), tiff_wanted=True)
         if received.outcome != "lossless":
             log.warning("fax %d: %s: %s", fax.id, received.outcome, "; ".join(received.notes))
-        return job.FaxConverted(
+        return events.FaxConverted(
             received.pages, received.resolution, received.notes, tiff_wanted=received.tiff_wanted
         )
 
@@ -288,7 +297,7 @@ class Receiving:
 
     async def _keep(self, fax: records.Fax, reason: str) -> None:
         log.error("fax %d: CAN'T BE DELIVERED: %s", fax.id, reason)
-        await self._bookkeeper.record(fax.id, job.FaxKept(reason))
+        await self._bookkeeper.record(fax.id, events.FaxKept(reason))
 
     async def _in_state(self, *states: job.State) -> list[records.Fax]:
         return await self._journal.read(lambda connection: records.faxes_in(connection, *states))

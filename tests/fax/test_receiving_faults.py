@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nexefax.errors import ChildFailed, JournalError
-from nexefax.fax import convert, job, records
+from nexefax.fax import convert, events, job, records
 from nexefax.fax.bookkeeper import clear_spool
 from nexefax.fax.outcome import Outcome
 from nexefax.fax.spool_files import is_written
@@ -74,8 +74,8 @@ async def test_a_fax_whose_conversion_could_not_be_entered_is_converted_again(
     await shop.receiving.sweep()
     whole = shop.bookkeeper.record
 
-    async def record(fax_id: int, event: job.Event) -> job.Step | None:
-        if isinstance(event, job.FaxConverted):
+    async def record(fax_id: int, event: events.Event, **_more: object) -> job.Step | None:
+        if isinstance(event, events.FaxConverted):
             raise JournalError("disk is full")
         return await whole(fax_id, event)
 
@@ -165,7 +165,7 @@ async def test_a_delivered_fax_whose_tiff_cannot_be_removed_is_told_and_removed_
     await shop.receiving.sweep()
     await shop.receiving.convert_due()
     shop.rx_dir.chmod(0o500)
-    await shop.bookkeeper.record(1, job.MailAccepted())
+    await shop.bookkeeper.record(1, events.MailAccepted())
     shop.rx_dir.chmod(0o700)
     assert f"{path} is delivered but can't be removed" in caplog.text
     await shop.receiving.sweep()
