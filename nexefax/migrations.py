@@ -19,6 +19,11 @@ MIGRATIONS: Final[dict[int, str]] = {
         ALTER TABLE fax ADD COLUMN files_deleted REAL;
         ALTER TABLE attempt ADD COLUMN first_page INTEGER NOT NULL DEFAULT 1;
         ALTER TABLE attempt ADD COLUMN line_settings TEXT NOT NULL DEFAULT '';
+        CREATE INDEX fax_age ON fax (files_deleted, changed);
+        CREATE TABLE upkeep (
+            what TEXT PRIMARY KEY,
+            at   REAL NOT NULL
+        ) STRICT, WITHOUT ROWID;
         CREATE TABLE line_memory (
             number        TEXT PRIMARY KEY,
             line_settings TEXT NOT NULL,

@@ -41,6 +41,7 @@ CREATE TABLE fax (
 
 CREATE UNIQUE INDEX fax_request ON fax (account, request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX fax_due ON fax (state, next_try);
+CREATE INDEX fax_age ON fax (files_deleted, changed);
 
 CREATE TABLE attempt (
     fax        INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
@@ -65,6 +66,12 @@ CREATE TABLE line_memory (
     number        TEXT PRIMARY KEY,
     line_settings TEXT NOT NULL,                          -- words of fax/retry.py
     changed       REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- When the work that comes round by itself was last done.
+CREATE TABLE upkeep (
+    what TEXT PRIMARY KEY,
+    at   REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (

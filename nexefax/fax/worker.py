@@ -18,6 +18,7 @@ from nexefax.fax.letters import Letters
 from nexefax.fax.outbox import Outbox
 from nexefax.fax.outcome import Outcome, outcome_line
 from nexefax.fax.receiving import Receiving
+from nexefax.fax.retention import Retention
 from nexefax.fax.sending import Sending
 from nexefax.fax.submission import Submission
 from nexefax.store import Journal
@@ -40,6 +41,7 @@ class Worker:
         self._sending = Sending(self._bookkeeper, self._folders)
         self._receiving = Receiving(self._bookkeeper, self._folders)
         self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
+        self._retention = Retention(journal, self._folders, config)
         self._space = SpaceWatch(lambda: config().general)
         self._nudges: asyncio.Queue[tuple[int, int]] = asyncio.Queue(MAX_NUDGES)
 
@@ -62,6 +64,7 @@ class Worker:
             tasks.create_task(self._outbox.run(), name="outbox")
             tasks.create_task(self._settle_nudged(), name="reports")
             tasks.create_task(self._space.run(), name="free space")
+            tasks.create_task(self._retention.run(), name="retention")
 
     async def accept(self, submission: Submission) -> int:
         """Take a document in; see :meth:`nexefax.fax.sending.Sending.accept`. Raises SpaceError without room for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -112,3 +113,21 @@ async def test_status_tells(shop: Workshop) -> None:
     assert not any("min_free_mb" in warning for warning in spool_warnings(shop.config))
     fill(shop)
     assert any("min_free_mb" in warning for warning in spool_warnings(shop.config))
+
+
+async def test_the_watch_goes_on(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(shop, 0)
+    shop.config = replace(shop.config, general=replace(shop.config.general, sweep_interval=0))
+    watch, looks = SpaceWatch(lambda: shop.config.general), asyncio.Semaphore(0)
+
+    async def look() -> None:
+        looks.release()
+
+    monkeypatch.setattr(watch, "look", look)
+    task = asyncio.create_task(watch.run())
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            await looks.acquire()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
