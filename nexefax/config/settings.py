@@ -134,7 +134,8 @@ class General:
     journal_days: int = option(
         kinds.whole(0, 36_500, "days"),
         0,
-        "How many days after its end it is known that there was a fax, and what became of it; 0 is for ever.",
+        "How many days after its end it is known that there was a fax, and what became of it; 0 is for ever. It stays "
+        "known as long as its documents are kept, see retention_days.",
     )
     data_dir: Path = option(
         fax_kinds.PLAIN_PATH,
