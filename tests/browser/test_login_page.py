@@ -27,6 +27,18 @@ async def test_signing_in_by_keyboard_alone(page: Page) -> None:
     await expect(page.locator(".who")).to_contain_text("bob.smith")
 
 
+async def test_a_link_from_a_mail_leads_through_the_sign_in_to_the_fax(page: Page) -> None:
+    """Here a fax that is not there, whose page stays to be looked at."""
+    await page.goto("/faxes/7/fax.pdf")
+    await page.wait_for_url("**/login?next=/faxes/7/fax.pdf")
+    await page.get_by_label("Account").fill("ACME")
+    await page.get_by_label("User").fill("bob.smith")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/faxes/7/fax.pdf")
+    await expect(page.locator(".lead")).to_contain_text("The account ACME has no such fax.")
+
+
 async def test_a_wrong_password_is_told_and_what_was_typed_stays(page: Page) -> None:
     await page.goto("/login")
     await page.get_by_label("Account").fill("ACME")
