@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.utils import make_msgid
 from pathlib import Path
@@ -16,8 +16,9 @@ from nexefax.durable import remove_file
 from nexefax.errors import SpoolError
 from nexefax.fax import records
 from nexefax.fax.callfile import Spool
-from nexefax.fax.commands import ClearSpool, WithdrawCall, WithdrawLetter, WriteLetter
-from nexefax.fax.job import Event, Policy, Step, step
+from nexefax.fax.commands import ClearSpool, RememberLine, StopCall, WithdrawCall, WithdrawLetter, WriteLetter
+from nexefax.fax.events import Event
+from nexefax.fax.job import Policy, Step, step
 from nexefax.fax.spool_files import journal_name
 from nexefax.store import Journal
 
@@ -34,6 +35,9 @@ class Bookkeeper:
         self.journal = journal
         self.config = config
         self._letter_written = letter_written
+        self.stop_call: Callable[[int, int], Awaitable[None]] = (
+            _nobody_calls  # set by whoever makes the calls
+        )
 
     @property
     def spool(self) -> Spool:
@@ -89,6 +93,8 @@ class Bookkeeper:
                 records.add_mail(connection, fax.id, command.letter, self._message_id(), now)
             elif isinstance(command, WithdrawLetter):
                 records.withdraw_mail(connection, fax.id, command.letter)
+            elif isinstance(command, RememberLine):
+                records.remember_line(connection, command.number, command.settings, now)
 
     async def _carry_out(self, after: Step) -> None:
         for command in after.commands:
@@ -99,6 +105,8 @@ class Bookkeeper:
                     await asyncio.to_thread(self.spool.withdraw, after.fax.id, command.attempt)
                 except SpoolError as error:
                     log.warning("fax %d: its call file can't be removed: %s", after.fax.id, error)
+            elif isinstance(command, StopCall):
+                await self.stop_call(after.fax.id, command.attempt)
             elif isinstance(command, ClearSpool) and after.fax.spool_name:
                 tiff = spooled(self.config().general.rx_dir, after.fax.spool_name)
                 await asyncio.to_thread(clear_spool, tiff, after.fax.id)
@@ -108,12 +116,17 @@ class Bookkeeper:
         account = config.account(fax.account)
         return Policy(
             retry_time=config.general.tx_retry_time,
+            resume=config.general.tx_resume,
             notify_success=account is not None and account.tx_notify_success,
             notify_failure=account is not None and account.tx_notify_failure,
         )
 
     def _message_id(self) -> str:
         return make_msgid(domain=self.config().email.from_email.rpartition("@")[2] or "localhost")
+
+
+async def _nobody_calls(_fax: int, _attempt: int) -> None:
+    raise AssertionError("no calls are made here")
 
 
 def spooled(rx_dir: Path, spool_name: str) -> Path:

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from nexefax.durable import move_file, remove_file, write_file
@@ -25,6 +26,9 @@ RETRY_SECONDS = 86_400
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STATUS = re.compile(rb"^Status:\s*(\w+)", re.MULTILINE)
+# The technology, the endpoint, and a number that Asterisk makes (ast_channel_alloc()); never an option after a comma
+_CHANNEL = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.:@/+*#;-]+")
+_LONGEST_CHANNEL = 200  # bytes; AST_CHANNEL_NAME of channel.h has 80
 _NAME = re.compile(r"nexefax-([0-9]+)-([0-9]+)\.call")
 
 
@@ -66,6 +70,30 @@ def call_text(call: Call) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+def hang_up_text(channel: str, context: str) -> bytes:
+    """Write the call file that ends a call: SoftHangup of ``channel``, run on a Local channel of its own.
+
+    The dialplan's extension ``stop`` answers it. Seen to end a running fax within 4 s (app_softhangup.c).
+    """
+    lines = [
+        f"Channel: Local/stop@{context}/n",
+        "MaxRetries: 0",
+        "WaitTime: 5",
+        "Application: SoftHangup",
+        f"Data: {_escape(channel)}",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def read_channel(started: Path) -> str | None:
+    """Return the channel that the dialplan's guard names in ``.started``; None when it is none. Blocks on the disk."""
+    try:
+        name = started.read_bytes()[:_LONGEST_CHANNEL].decode("ascii", "replace").strip()
+    except OSError:
+        return None
+    return name if _CHANNEL.fullmatch(name) else None
+
+
 def station_id(number: str) -> str:
     """Return ``number`` as a TSI: digits, ``+`` and spaces, at most 20 characters."""
     return re.sub(r"[^0-9+ ]", "", number)[:STATION_ID_LENGTH].strip()
@@ -103,6 +131,10 @@ _TRANSLITERATED = str.maketrans(
 def call_name(fax: int, attempt: int) -> str:
     """Return the name of an attempt's call file."""
     return f"nexefax-{fax}-{attempt}.call"
+
+
+def _hang_up_name(fax: int, attempt: int) -> str:
+    return f"nexefax-stop-{fax}-{attempt}.call"
 
 
 def parse_call_name(name: str) -> tuple[int, int] | None:
@@ -152,11 +184,21 @@ class Spool:
             raise _spool_error(self.outgoing, error) from error
         return True
 
+    def hang_up(self, fax: int, attempt: int, text: bytes) -> None:
+        """Have Asterisk end an attempt's call (:func:`hang_up_text`)."""
+        name = _hang_up_name(fax, attempt)
+        try:
+            write_file(self.staging / name, text)
+            move_file(self.staging / name, self.outgoing / name)
+        except OSError as error:
+            raise _spool_error(self.outgoing, error) from error
+
     def withdraw(self, fax: int, attempt: int) -> None:
-        """Remove what there is of an attempt's call file, staged, waiting or done."""
-        for folder in (self.staging, self.outgoing, self.done):
+        """Remove what there is of an attempt's call files, staged, waiting or done."""
+        names = (call_name(fax, attempt), _hang_up_name(fax, attempt))
+        for folder, name in product((self.staging, self.outgoing, self.done), names):
             try:
-                remove_file(folder / call_name(fax, attempt))
+                remove_file(folder / name)
             except OSError as error:
                 if error.errno != errno.ENOTDIR:
                     raise _spool_error(folder, error) from error

@@ -10,16 +10,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from nexefax.config import Account, Config
-from nexefax.durable import remove_temporaries, sync_folder
+from nexefax.config import Account, Config, General
+from nexefax.durable import remove_temporaries, sync_folder, write_file
 from nexefax.errors import SpoolError
-from nexefax.fax import job, records
+from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
-from nexefax.fax.callfile import Call, call_text, header_text, station_id
-from nexefax.fax.cause import Cause
+from nexefax.fax.callfile import Call, call_text, hang_up_text, header_text, read_channel, station_id
+from nexefax.fax.cause import Cause, Ending
+from nexefax.fax.convert.continued import write_continuation
 from nexefax.fax.evidence import look_at
 from nexefax.fax.folders import Folders, with_suffix
-from nexefax.fax.reconcile import Ended, HandOver, Seen, judge
+from nexefax.fax.reconcile import Ended, HandOver, Seen, Verdict, Wait, judge
+from nexefax.fax.retry import MEMORY_DAYS, Line, line_with
 
 log = logging.getLogger("nexefax.fax")
 
@@ -40,6 +42,7 @@ class Calling:
             asyncio.Lock()
         )  # a call file is staged, judged or cleared away, never two of these
 
+        bookkeeper.stop_call = self.settle  # which sees that it is cancelled
         self._untaken: set[tuple[int, int]] = set()  # call files that a running Asterisk leaves alone
         self._stuck: set[tuple[int, int]] = set()  # call files that can't be removed
 
@@ -56,10 +59,11 @@ class Calling:
             )
             if fax.reason != reason:
                 log.error("fax %d: %s", fax.id, reason)
-            await self._bookkeeper.record(fax.id, job.CallDeferred(time.time() + SPOOL_RETRY, reason))
+            await self._bookkeeper.record(fax.id, events.CallDeferred(time.time() + SPOOL_RETRY, reason))
             return
         if await self._known_better(fax):
             return
+        fax = await self._with_memory(fax)
         async with self._one_at_a_time:
             try:
                 await asyncio.to_thread(self._stage, fax, account, fax.attempts + 1)
@@ -67,6 +71,14 @@ class Calling:
                 await self.defer(fax, error)
                 return
             await self._place(fax, fax.attempts + 1)
+
+    async def _with_memory(self, fax: records.Fax) -> records.Fax:
+        """Begin a fax with the settings that its number took lately."""
+        if fax.attempts:
+            return fax
+        since = time.time() - MEMORY_DAYS * 86_400
+        settings = await self._journal.read(lambda c: records.remembered_line(c, fax.number, since))
+        return replace(fax, line_settings=settings)
 
     async def _known_better(self, fax: records.Fax) -> bool:
         """Look once more at attempts whose outcome was unknown before the next one: a report may lie there by now.
@@ -91,13 +103,20 @@ class Calling:
 
     async def _place(self, fax: records.Fax, attempt: int) -> None:
         now = time.time()
-        row = records.Attempt(fax.id, attempt, now, self._deadline(fax, now))
+        row = records.Attempt(
+            fax.id,
+            attempt,
+            now,
+            self._deadline(fax, now),
+            first_page=fax.first_page,
+            line_settings=fax.line_settings,
+        )
 
         def count_it(connection: sqlite3.Connection, after: records.Fax) -> None:
             if after.state == job.State.CALLING:
                 records.save_attempt(connection, row)
 
-        placed = await self._bookkeeper.record(fax.id, job.CallPlaced(), also=count_it)
+        placed = await self._bookkeeper.record(fax.id, events.CallPlaced(fax.line_settings), also=count_it)
         if placed is None or placed.fax.state != job.State.CALLING:
             # a late report has just said that an earlier attempt arrived
             await asyncio.to_thread(self._bookkeeper.spool.withdraw, fax.id, attempt)
@@ -117,10 +136,42 @@ class Calling:
             )
             verdict = judge(evidence.seen, time.time())
             self._tell_untaken(row, evidence.seen)
+            if fax.cancelled_by and not isinstance(verdict, Ended):
+                verdict = await self._stop(row, evidence.seen, verdict)
             if isinstance(verdict, HandOver):
                 await self._hand_over(fax_id, attempt)
             elif isinstance(verdict, Ended):
                 await self._end(row, verdict, evidence.line)
+
+    async def _stop(self, row: records.Attempt, seen: Seen, verdict: Wait | HandOver) -> Verdict:
+        """End a cancelled fax's call by what there is for it; safe to do again until it has ended."""
+        try:
+            if await asyncio.to_thread(self._stopped_before, row, seen):
+                return Ended(Ending(Cause.CANCELLED, "cancelled before it was dialled"))
+        except OSError as error:
+            log.error("fax %d: attempt %d can't be ended, trying again: %s", row.fax, row.number, error)
+        # a staged call file must not be handed over any more; what rings meets the dialplan's guard
+        return Wait(time.time()) if isinstance(verdict, HandOver) else verdict
+
+    def _stopped_before(self, row: records.Attempt, seen: Seen) -> bool:
+        """Keep an attempt from being made, or hang up; whether it is certain that it is not made."""
+        stem = self._folders.stem(row.fax, row.number)
+        cancel = with_suffix(stem, ".cancel")
+        if not cancel.exists():
+            write_file(cancel, b"")
+        spool = self._bookkeeper.spool
+        if seen.started_at is None and seen.dialling_since is None and (seen.staged or seen.waiting):
+            spool.withdraw(row.fax, row.number)
+            return True
+        if seen.started_at is not None and seen.done is None:
+            channel = read_channel(with_suffix(stem, ".started"))
+            if channel is None:
+                log.warning(
+                    "fax %d: attempt %d can't be hung up: its channel is not known", row.fax, row.number
+                )
+            else:
+                spool.hang_up(row.fax, row.number, hang_up_text(channel, self._config.general.ast_context))
+        return False
 
     def _tell_untaken(self, row: records.Attempt, seen: Seen) -> None:
         """Say once that an Asterisk which runs does not take a call file: it waits for ever otherwise."""
@@ -168,22 +219,32 @@ class Calling:
         """Try to call again later, and say why."""
         log.error("fax %d: can't be handed to Asterisk now: %s", fax.id, error)
         await self._bookkeeper.record(
-            fax.id, job.CallDeferred(time.time() + SPOOL_RETRY, f"waiting for the telephone system: {error}")
+            fax.id,
+            events.CallDeferred(time.time() + SPOOL_RETRY, f"waiting for the telephone system: {error}"),
         )
 
     def _stage(self, fax: records.Fax, account: Account, attempt: int) -> None:
         stem = self._folders.stem(fax.id, attempt)
         with_suffix(stem, ".tiff").unlink(missing_ok=True)  # of a try whose call file could not be staged
         self._bookkeeper.spool.withdraw(fax.id, attempt)
-        os.link(self._folders.fax_tiff(fax.id), with_suffix(stem, ".tiff"))
-        sync_folder(stem.parent)
+        if fax.first_page > 1:
+            text = f"continued: page {fax.first_page} of {fax.pages}"
+            write_continuation(
+                self._folders.fax_tiff(fax.id),
+                with_suffix(stem, ".tiff"),
+                first_page=fax.first_page,
+                text=text,
+            )
+        else:
+            os.link(self._folders.fax_tiff(fax.id), with_suffix(stem, ".tiff"))
+            sync_folder(stem.parent)
         self._bookkeeper.spool.stage(
             fax.id, attempt, call_text(call_for(self._config, account, fax, attempt, stem))
         )
 
     def _deadline(self, fax: records.Fax, now: float) -> float:
         general = self._config.general
-        slowest = (fax.line_seconds or 0) * general.tx_faxopt_maxrate / general.tx_faxopt_minrate
+        slowest = (fax.line_seconds or 0) * general.tx_faxopt_maxrate / line_for(general, fax).minrate
         pages = PAGE_OVERHEAD_SECONDS * (fax.pages or 1)
         return now + general.tx_wait_time + CALL_SETUP_SECONDS + slowest + pages
 
@@ -195,7 +256,7 @@ class Calling:
             ended=(outcome.ended if outcome else None) or time.time(),
             cause=ending.cause,
             sentence=ending.sentence,
-            pages=ending.pages,
+            pages=max(ending.pages - row.first_page + 1, 0),
             bitrate=outcome.rate if outcome else None,
             station=outcome.station if outcome else "",
             mode=outcome.mode if outcome else "",
@@ -208,14 +269,23 @@ class Calling:
 
         await self._bookkeeper.record(
             row.fax,
-            job.AttemptEnded(row.number, ending, closed.bitrate, closed.station),
+            events.AttemptEnded(row.number, ending, closed.bitrate, closed.station),
             also=close,
         )
+
+
+def line_for(general: General, fax: records.Fax) -> Line:
+    """Return FAXOPT's items for the next attempt of a fax."""
+    line = Line(
+        general.tx_faxopt_ecm, general.tx_faxopt_modem, general.tx_faxopt_minrate, general.tx_faxopt_maxrate
+    )
+    return line_with(fax.line_settings, line)
 
 
 def call_for(config: Config, account: Account, fax: records.Fax, attempt: int, stem: Path) -> Call:
     """Return what an attempt's call file says: the beta's variables, and ours."""
     general = config.general
+    line = line_for(general, fax)
     return Call(
         channel=(account.tx_channel or general.tx_channel).replace("${TO}", fax.number),
         caller_name=account.tx_name,
@@ -227,17 +297,18 @@ def call_for(config: Config, account: Account, fax: records.Fax, attempt: int, s
             # only the channel that dials knows the hangup cause of a call that nobody answers; see our dialplan
             "CHANNEL(hangup_handler_push)": f"{general.ast_context},unanswered,1",
             "FAXOPT_GATEWAY": "no",
-            "FAXOPT_ECM": _yes_no(general.tx_faxopt_ecm),
-            "FAXOPT_MODEM": general.tx_faxopt_modem,
+            "FAXOPT_ECM": _yes_no(line.ecm),
+            "FAXOPT_MODEM": line.modems,
             "FAXOPT_FAXDETECT": _yes_no(general.tx_faxopt_faxdetect),
-            "FAXOPT_MINRATE": str(general.tx_faxopt_minrate),
-            "FAXOPT_MAXRATE": str(general.tx_faxopt_maxrate),
+            "FAXOPT_MINRATE": str(line.minrate),
+            "FAXOPT_MAXRATE": str(line.maxrate),
             "FAXOPT_T38TIMEOUT": str(general.tx_faxopt_t38timeout),
             "FAXOPT_NEGOTIATE_BOTH": _yes_no(general.tx_faxopt_negboth),
             "FAXOPT_LOCALSTATIONID": station_id(account.tx_number),
             "FAXOPT_HEADERINFO": header_text(account.tx_name) or station_id(account.tx_number),
             "FAXTO": fax.number,
             "FAXFILE": str(with_suffix(stem, ".tiff")),
+            "NEXEFAX_AUDIO": _yes_no(line.audio),
             "NEXEFAX_STEM": str(stem),
             "NEXEFAX_FAX": str(fax.id),
             "NEXEFAX_ATTEMPT": str(attempt),

@@ -25,11 +25,15 @@ class Cause(StrEnum):
     PAGE_NOT_CONFIRMED = "page-not-confirmed"
     FILE_ERROR = "file-error"
     UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of one attempt: its cause, a sentence without a final stop, and the pages that were confirmed."""
+    """The end of one attempt: its cause, a sentence without a final stop, and the last page that is confirmed.
+
+    ``pages`` counts from the document's first page: all up to it arrived, in this attempt or an earlier one.
+    """
 
     cause: Cause
     sentence: str
@@ -101,15 +105,19 @@ _BY_TEXT = (
 )
 
 
-def ending_of(outcome: Outcome, pages: int) -> Ending:
-    """Judge ``outcome`` of sending a document of ``pages`` pages.
+def ending_of(outcome: Outcome, pages: int, first_page: int = 1) -> Ending:
+    """Judge ``outcome`` of sending a document of ``pages`` pages from ``first_page`` on.
 
     SUCCESS is believed only when every page was confirmed: Asterisk says SUCCESS with FAXERROR=HANGUP as well.
     """
     if outcome.kind == "failed":
         return _unanswered(outcome)
-    confirmed = min(outcome.pages or 0, pages)
-    if outcome.status.upper() == "SUCCESS" and outcome.pages == pages:
+    if outcome.error.upper() == "CANCELLED":  # what our dialplan's guard says
+        return Ending(Cause.CANCELLED, "cancelled before the transmission began")
+    to_send = pages - first_page + 1
+    new = min(outcome.pages or 0, to_send)
+    confirmed = first_page - 1 + new
+    if outcome.status.upper() == "SUCCESS" and outcome.pages == to_send:
         return Ending(Cause.SENT, "every page was confirmed", pages)
     words = f"{outcome.error} {outcome.text}"
     dropped = _where_dropped(confirmed, pages)
@@ -117,16 +125,15 @@ def ending_of(outcome: Outcome, pages: int) -> Ending:
         return Ending(
             Cause.PAGE_NOT_CONFIRMED, f"only {confirmed} of {pages} pages were confirmed", confirmed
         )
-    if confirmed == 0:
+    if new == 0:
         for pattern, cause, sentence in _BY_TEXT:
             if pattern.search(words):
-                return Ending(cause, sentence + _quoted(outcome.text))
+                return Ending(cause, sentence + _quoted(outcome.text), confirmed)
         if not outcome.status:
-            return Ending(Cause.DROPPED, "the line dropped before the fax began")
-        if (
-            outcome.resolution == "0x0"
-        ):  # no page's resolution was ever chosen: no fax machine introduced itself
-            return Ending(Cause.NO_FAX, _NO_FAX + _quoted(outcome.text))
+            return Ending(Cause.DROPPED, "the line dropped before the fax began", confirmed)
+        # no page's resolution was ever chosen: no fax machine introduced itself
+        if outcome.resolution == "0x0":
+            return Ending(Cause.NO_FAX, _NO_FAX + _quoted(outcome.text), confirmed)
     if re.search(r"hangup|dropped|DCN|channel", words, re.IGNORECASE):
         return Ending(Cause.DROPPED, dropped, confirmed)
     if re.search(r"after sending a page|ECM|page", words, re.IGNORECASE):

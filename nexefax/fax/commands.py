@@ -36,8 +36,23 @@ class WithdrawCall:
 
 
 @dataclass(frozen=True, slots=True)
+class StopCall:
+    """End an attempt's call, or keep it from being made, after the commit: the fax is cancelled."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RememberLine:
+    """Remember, in the same transaction, which settings the next call to this number is to be made with."""
+
+    number: str
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClearSpool:
     """Remove the received TIFF from Asterisk's spool, after the commit: ours is delivered."""
 
 
-Command = WriteLetter | WithdrawLetter | WithdrawCall | ClearSpool
+Command = WriteLetter | WithdrawLetter | WithdrawCall | StopCall | RememberLine | ClearSpool

@@ -31,6 +31,7 @@ def look_at(folders: Folders, spool: Spool, ast_control: Path, attempt: Attempt,
     return Evidence(
         Seen(
             pages=fax.pages or 0,
+            first_page=attempt.first_page,
             placed_at=attempt.started,
             allowance=attempt.deadline - attempt.started,
             outcome=found[0] if found else None,

@@ -2,7 +2,7 @@
 
 ``step(fax, event, policy, now)`` returns the fax as it is after the event, the commands that carry it out, and a line
 for its timeline. An event that its state does not know changes nothing: every event may come twice, late, or never.
-Events are in the past tense, commands in the imperative; no clock, no files, no loop in here.
+Events (:mod:`nexefax.fax.events`) are in the past tense, commands in the imperative; no clock, no files, no loop.
 """
 
 from __future__ import annotations
@@ -12,9 +12,38 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from nexefax.fax.cause import Cause, Ending
-from nexefax.fax.commands import ClearSpool, Command, Letter, WithdrawCall, WithdrawLetter, WriteLetter
+from nexefax.fax.cause import Cause
+from nexefax.fax.commands import (
+    ClearSpool,
+    Command,
+    Letter,
+    RememberLine,
+    StopCall,
+    WithdrawCall,
+    WithdrawLetter,
+    WriteLetter,
+)
+from nexefax.fax.events import (
+    AccountAppeared,
+    AttemptEnded,
+    CallDeferred,
+    CallPlaced,
+    CancelRequested,
+    ConversionBegan,
+    DocumentRefused,
+    DocumentRendered,
+    Event,
+    FaxConverted,
+    FaxKept,
+    LetterTakenUp,
+    MailAccepted,
+    MailRefused,
+    RenderingBegan,
+    RetryRequested,
+    WorkInterrupted,
+)
 from nexefax.fax.records import Fax
+from nexefax.fax.retry import MOST_UNCOUNTED, RULES, Again, delay, may_resume, safer, settings_in_words
 
 
 class State(StrEnum):
@@ -28,134 +57,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the configuration says about retries and letters; ``retry_time`` is in seconds."""
+    """What the configuration says about retries and letters; ``retry_time`` is in seconds.
+
+    ``resume``: a fax whose line dropped goes on with the first page that was not confirmed.
+    """
 
     retry_time: float
     notify_success: bool
     notify_failure: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RenderingBegan:
-    """A worker has taken the document."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkInterrupted:
-    """Rendering or converting ended without a result, for no fault of the document; again at ``until``."""
-
-    until: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRendered:
-    """The fax TIFF is on the disk, checked. ``line_seconds`` is the estimate at the highest rate."""
-
-    pages: int
-    resolution: str
-    line_seconds: float
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRefused:
-    """The document can't be faxed; ``reason`` is a sentence for its sender."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallPlaced:
-    """The call file of the next attempt is staged; from here on it counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallDeferred:
-    """Asterisk's spool can't be used now; try again at ``until``."""
-
-    until: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
-    """Attempt ``attempt`` ended as ``ending`` says."""
-
-    attempt: int
-    ending: Ending
-    bitrate: int | None = None
-    station: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
-    """``by`` does not want the fax to be sent; one that is being dialled goes on."""
-
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConversionBegan:
-    """The received TIFF is in the store; a worker has taken it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaxConverted:
-    """What can be mailed is on the disk. ``tiff_wanted``: the TIFF holds something that the PDF does not."""
-
-    pages: int
-    resolution: str
-    notes: tuple[str, ...] = ()
-    tiff_wanted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FaxKept:
-    """The received fax can't be delivered to anybody; it is kept and shown."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccountAppeared:
-    """The account of a kept fax is configured now."""
-
-
-@dataclass(frozen=True, slots=True)
-class LetterTakenUp:
-    """A letter that the mail server refused is tried again: the configuration may have been corrected."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailAccepted:
-    """The mail server has taken the received fax."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailRefused:
-    """The mail server will never take the received fax."""
-
-    reason: str
-
-
-Event = (
-    RenderingBegan
-    | WorkInterrupted
-    | DocumentRendered
-    | DocumentRefused
-    | CallPlaced
-    | CallDeferred
-    | AttemptEnded
-    | CancelRequested
-    | ConversionBegan
-    | FaxConverted
-    | FaxKept
-    | AccountAppeared
-    | LetterTakenUp
-    | MailAccepted
-    | MailRefused
-)
+    resume: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +113,15 @@ def _refused(fax: Fax, event: DocumentRefused, policy: Policy, now: float) -> St
     return _fail(fax, event.reason, policy, now)
 
 
-def _place(fax: Fax, _event: CallPlaced, _policy: Policy, now: float) -> Step:
-    calling = replace(_to(fax, State.CALLING, now), attempts=fax.attempts + 1)
-    return Step(calling, text=f"attempt {calling.attempts} of {fax.max_attempts} begins")
+def _place(fax: Fax, event: CallPlaced, _policy: Policy, now: float) -> Step:
+    calling = replace(
+        _to(fax, State.CALLING, now), attempts=fax.attempts + 1, line_settings=event.line_settings
+    )
+    how = settings_in_words(event.line_settings)
+    text = f"attempt {calling.attempts} begins"
+    if fax.first_page > 1:
+        text += f", from page {fax.first_page} on"
+    return Step(calling, text=f"{text}, {how}" if how else text)
 
 
 def _defer(fax: Fax, event: CallDeferred, _policy: Policy, now: float) -> Step:
@@ -216,20 +132,53 @@ def _attempt_ended(fax: Fax, event: AttemptEnded, policy: Policy, now: float) ->
     if event.attempt != fax.attempts:
         return _late_report(fax, event, policy, now)
     ending = event.ending
-    known = _with_line(fax, event)
     withdraw = WithdrawCall(event.attempt)
-    if ending.cause is Cause.SENT or fax.arrived:
-        return _sent(known, event, policy, now)
-    if ending.cause is Cause.UNKNOWN:
-        known = replace(known, doubtful=True)
-    if fax.attempts >= fax.max_attempts:
+    rule = RULES.get(ending.cause)
+    if rule is None or fax.arrived:
+        return _sent(_with_line(fax, event), event, policy, now)
+    known = replace(_with_line(fax, event), doubtful=fax.doubtful or ending.cause is Cause.UNKNOWN)
+    if fax.cancelled_by or ending.cause is Cause.CANCELLED:
+        return _cancelled_call(known, event, now)
+    resumed = policy.resume and may_resume(ending.cause) and fax.first_page <= ending.pages < (fax.pages or 0)
+    uncounted = not rule.counts or (resumed and fax.attempts - 1 - fax.counted < MOST_UNCOUNTED)
+    known = replace(known, counted=fax.counted + (not uncounted))
+    said = f"attempt {event.attempt}: {ending.sentence}"
+    most = min(rule.most or fax.max_attempts, fax.max_attempts)
+    if rule.again is Again.NEVER or known.counted >= most:
         failed = _fail(known, ending.sentence, policy, now, before=f"attempt {event.attempt}: ")
         return replace(failed, commands=(withdraw, *failed.commands))
+    settings = fax.line_settings
+    # one dropped line says little; a second one, with nothing confirmed in between, that something must change
+    if rule.again is Again.SAFER or (ending.cause is Cause.DROPPED and not resumed and fax.counted):
+        settings = safer(ending.cause, settings)
+    first_page = fax.first_page
+    if resumed:
+        first_page = ending.pages + 1
+    elif ending.cause is Cause.UNKNOWN or not policy.resume:
+        first_page = 1
     retry = replace(
         _to(known, State.READY, now, ending.sentence),
-        next_try=now + policy.retry_time,
+        next_try=now + delay(ending.cause, policy.retry_time),
+        line_settings=settings,
+        first_page=first_page,
     )
-    return Step(retry, (withdraw,), f"attempt {event.attempt}: {ending.sentence}; another try follows")
+    if settings == fax.line_settings:
+        return Step(retry, (withdraw,), f"{said}; another try follows")
+    text = f"{said}; another try follows, {settings_in_words(settings)}"
+    return Step(retry, (withdraw, RememberLine(fax.number, settings)), text)
+
+
+def _cancelled_call(fax: Fax, event: AttemptEnded, now: float) -> Step:
+    """A call that was to be ended has ended: what became of it is told as it is."""
+    reason = f"cancelled by {fax.cancelled_by}" if fax.cancelled_by else "cancelled"
+    if event.ending.cause is Cause.UNKNOWN:
+        reason += "; pages may have arrived"
+    elif fax.pages_done:
+        reason += f"; {fax.pages_done} of {count(fax.pages or 0, 'page')} had arrived"
+    ended = _to(fax, State.CANCELLED, now, reason)
+    return Step(
+        ended, (WithdrawCall(event.attempt),), f"attempt {event.attempt}: {event.ending.sentence}; {reason}"
+    )
 
 
 def _late_report(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
@@ -278,6 +227,20 @@ def _fail(fax: Fax, reason: str, policy: Policy, now: float, *, before: str = ""
 def _cancel(fax: Fax, event: CancelRequested, _policy: Policy, now: float) -> Step:
     reason = f"cancelled by {event.by}"
     return Step(_to(fax, State.CANCELLED, now, reason), text=reason)
+
+
+def _cancel_call(fax: Fax, event: CancelRequested, _policy: Policy, now: float) -> Step:
+    stop = StopCall(fax.attempts)
+    if fax.cancelled_by:  # asked again: perhaps the call did not hear it
+        return Step(replace(fax, changed=now), (stop,))
+    cancelled = replace(fax, changed=now, cancelled_by=event.by, reason=f"being cancelled by {event.by}")
+    return Step(cancelled, (stop,), f"{event.by} cancels it while attempt {fax.attempts} is made")
+
+
+def _hasten(fax: Fax, event: RetryRequested, _policy: Policy, now: float) -> Step:
+    if fax.next_try is None or fax.next_try <= now:
+        return Step(fax)
+    return Step(replace(fax, changed=now, next_try=now), text=f"{event.by} asks for the next try at once")
 
 
 def _begin_conversion(fax: Fax, _event: ConversionBegan, _policy: Policy, now: float) -> Step:
@@ -329,6 +292,8 @@ TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
     (State.RENDERING, DocumentRendered): _rendered,
     (State.RENDERING, DocumentRefused): _refused,
     **{(state, CancelRequested): _cancel for state in (State.QUEUED, State.RENDERING, State.READY)},
+    (State.CALLING, CancelRequested): _cancel_call,
+    **{(state, RetryRequested): _hasten for state in (State.QUEUED, State.READY)},
     (State.READY, CallPlaced): _place,
     (State.READY, CallDeferred): _defer,
     (State.READY, AttemptEnded): _late_report,

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from nexefax.errors import JournalError, MailDelayed, MailRefused, MailServerDown
-from nexefax.fax import job, records
+from nexefax.fax import events, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.commands import Letter
 
@@ -86,7 +86,7 @@ class Outbox:
         except MailRefused as error:
             log.error("fax %d: the mail server refuses the mail for good: %s", fax.id, error)
             refused = replace(attempt, state="refused", error=str(error))
-            await self._end(refused, job.MailRefused(f"the mail was refused: {error}"))
+            await self._end(refused, events.MailRefused(f"the mail was refused: {error}"))
         except MailDelayed as error:
             self._server_is_down |= isinstance(error, MailServerDown)
             await self._delay(attempt, fax, str(error))
@@ -95,7 +95,7 @@ class Outbox:
             await self._delay(attempt, fax, repr(error))
         else:
             log.info("fax %d: mail accepted (%s)", fax.id, mail.kind)
-            await self._end(replace(attempt, state="accepted", error=""), job.MailAccepted())
+            await self._end(replace(attempt, state="accepted", error=""), events.MailAccepted())
             if self._server_is_down or attempt.attempts > 1:
                 # The server is back: what waits for it need not wait its time out. Not at every mail that goes well:
                 # one whose recipient's mailbox is full would be tried each time.
@@ -103,7 +103,7 @@ class Outbox:
                 await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
                 self._wake.set()
 
-    async def _end(self, mail: records.Mail, event: job.MailAccepted | job.MailRefused) -> None:
+    async def _end(self, mail: records.Mail, event: events.MailAccepted | events.MailRefused) -> None:
         """Close a letter; a received fax ends with it, in the same transaction.
 
         A journal that can't be written is waited for: a letter that was accepted would be sent again and again.

@@ -20,6 +20,7 @@ TRACE_GRACE = 60.0
 class Seen:
     """What is seen of one attempt. Times are seconds since 1970.
 
+    ``pages`` is how many the document has, ``first_page`` the one that the attempt began with.
     ``allowance`` is how many seconds the call may take from its dialling to its report. ``staged`` and ``waiting``
     tell whether its call file lies beside the spool and in ``outgoing/``; ``dialling_since`` is when Asterisk took
     the waiting one (it sets its time far ahead then); ``done`` the Status that Asterisk wrote into
@@ -38,6 +39,7 @@ class Seen:
     done_at: float | None = None
     started_at: float | None = None
     asterisk_since: float | None = None
+    first_page: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ Verdict = HandOver | Wait | Ended
 def judge(seen: Seen, now: float) -> Verdict:
     """Return what is to be believed about an attempt at ``now``."""
     if seen.outcome is not None:
-        return Ended(ending_of(seen.outcome, seen.pages), seen.outcome)
+        return Ended(ending_of(seen.outcome, seen.pages, seen.first_page), seen.outcome)
     if seen.staged:
         return HandOver()
     if seen.started_at is not None:

@@ -242,6 +242,24 @@ def attempts_of(connection: sqlite3.Connection, fax_id: int) -> list[Attempt]:
     return [Attempt(**dict(row)) for row in rows]
 
 
+def remember_line(connection: sqlite3.Connection, number: str, settings: str, now: float) -> None:
+    """Remember what settings it takes to reach ``number``."""
+    connection.execute("INSERT OR REPLACE INTO line_memory VALUES (?, ?, ?)", (number, settings, now))
+
+
+def remembered_line(connection: sqlite3.Connection, number: str, since: float) -> str:
+    """Return what settings ``number`` took after ``since``; "" for none in particular."""
+    row = connection.execute(
+        "SELECT line_settings FROM line_memory WHERE number = ? AND changed > ?", (number, since)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def forget_lines(connection: sqlite3.Connection, before: float) -> None:
+    """Forget what was learnt before."""
+    connection.execute("DELETE FROM line_memory WHERE changed <= ?", (before,))
+
+
 def add_event(connection: sqlite3.Connection, fax_id: int, at: float, text: str) -> None:
     """Add a line to the fax's timeline."""
     connection.execute("INSERT INTO event (fax, at, text) VALUES (?, ?, ?)", (fax_id, at, text))

@@ -8,7 +8,7 @@ import time
 
 from nexefax.config import Account, General
 from nexefax.errors import ChildError, ChildMissing, DocumentError, JournalError
-from nexefax.fax import job, records
+from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
 from nexefax.fax.folders import Folders
@@ -32,7 +32,7 @@ class Rendering:
 
         Raises nothing but a cancellation: what was rendered is entered when the journal can be written again.
         """
-        begun = await self._record(fax.id, job.RenderingBegan())
+        begun = await self._record(fax.id, events.RenderingBegan())
         if begun is None or begun.fax.state != job.State.RENDERING:
             return
         try:
@@ -40,10 +40,10 @@ class Rendering:
         except Exception:
             log.exception("fax %d: rendering broke down; trying again", fax.id)
             until = time.time() + MACHINE_RETRY
-            event = job.WorkInterrupted(until, "rendering broke down, see the log")
+            event = events.WorkInterrupted(until, "rendering broke down, see the log")
         await self._record(fax.id, event)
 
-    async def _record(self, fax_id: int, event: job.Event) -> job.Step | None:
+    async def _record(self, fax_id: int, event: events.Event) -> job.Step | None:
         while True:
             try:
                 return await self._bookkeeper.record(fax_id, event)
@@ -51,7 +51,7 @@ class Rendering:
                 log.error("fax %d: can't be entered, trying again: %s", fax_id, error)
                 await asyncio.sleep(JOURNAL_RETRY)
 
-    async def _render(self, fax: records.Fax) -> job.Event:
+    async def _render(self, fax: records.Fax) -> events.Event:
         general = self._bookkeeper.config().general
         settings = render_settings(general, self._bookkeeper.config().account(fax.account))
         try:
@@ -64,15 +64,15 @@ class Rendering:
             )
         except DocumentError as error:
             log.info("fax %d: the document can't be faxed: %s", fax.id, error)
-            return job.DocumentRefused(str(error))
+            return events.DocumentRefused(str(error))
         except (ChildMissing, OSError) as error:
             log.error("fax %d: can't be rendered on this machine, trying again: %s", fax.id, error)
-            return job.WorkInterrupted(time.time() + MACHINE_RETRY, f"not rendered yet: {error}")
+            return events.WorkInterrupted(time.time() + MACHINE_RETRY, f"not rendered yet: {error}")
         except ChildError as error:
             log.error("fax %d: can't be rendered: %s", fax.id, error)
-            return job.DocumentRefused("The document could not be turned into fax pages.")
+            return events.DocumentRefused("The document could not be turned into fax pages.")
         seconds = sum(page.seconds_at(general.tx_faxopt_maxrate) for page in rendering.pages)
-        return job.DocumentRendered(
+        return events.DocumentRendered(
             len(rendering.pages), settings.resolution.name.lower(), seconds, rendering.notes
         )
 

@@ -9,7 +9,8 @@ import time
 
 from nexefax.config import Config
 from nexefax.durable import remove_temporaries
-from nexefax.fax import job, records
+from nexefax.errors import DocumentError
+from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.calling import Calling
 from nexefax.fax.convert.document import recognise
@@ -43,8 +44,10 @@ class Sending:
     def _config(self) -> Config:
         return self._bookkeeper.config()
 
-    async def accept(self, submission: Submission) -> int:
+    async def accept(self, submission: Submission, *, resent_from: int | None = None) -> int:
         """Take a document in and return its fax's number; it is durable then, and will be sent or fail with a reason.
+
+        ``resent_from`` is the fax that this one sends again.
 
         Raises NumberError or DocumentError with a sentence for the user, OSError or JournalError when it could not
         be kept.
@@ -67,7 +70,12 @@ class Sending:
             document_name=submission.document_name[:MAX_TEXT],
             max_attempts=self._config.general.tx_max_retries + 1,
             request_id=submission.request_id or None,
+            resent_from=resent_from,
         )
+
+        accepted = f"accepted from {fax.user} for {number}"
+        if resent_from is not None:
+            accepted += f", as fax {resent_from} once more"
 
         def add(connection: sqlite3.Connection) -> tuple[int, bool]:
             if fax.request_id is not None:
@@ -75,7 +83,7 @@ class Sending:
                 if known is not None:
                     return known.id, False
             fax_id = records.add_fax(connection, fax)
-            records.add_event(connection, fax_id, now, f"accepted from {fax.user} for {number}")
+            records.add_event(connection, fax_id, now, accepted)
             self._folders.number_document(folder, fax_id)
             return fax_id, True
 
@@ -99,7 +107,7 @@ class Sending:
             log.info("%d half-uploaded documents of a former run removed", dropped)
         for fax in await self._in_state(job.State.RENDERING):
             await asyncio.to_thread(remove_temporaries, self._folders.sent_fax(fax.id))
-            await self._bookkeeper.record(fax.id, job.WorkInterrupted())
+            await self._bookkeeper.record(fax.id, events.WorkInterrupted())
         await self._calling.recover()
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
@@ -175,15 +183,43 @@ class Sending:
         return await self._journal.read(lambda c: records.load_faxes(c, choice.call))
 
     async def cancel(self, fax_id: int, by: str) -> records.Fax | None:
-        """Do not send a fax, whoever ``by`` is; its rendering ends at once. None when there is no such fax.
+        """Do not send a fax, whoever ``by`` is; its rendering or call ends. None when there is no such fax.
 
-        The fax that is returned is cancelled, unless its state says that it is too late.
+        The fax that is returned is cancelled, or its call is being ended (``cancelled_by``), unless its state says that
+        it is too late.
         """
-        after = await self._bookkeeper.record(fax_id, job.CancelRequested(by))
+        after = await self._bookkeeper.record(fax_id, events.CancelRequested(by))
         rendering = self._begun.get(fax_id)
         if after is not None and after.fax.state == job.State.CANCELLED and rendering is not None:
             rendering.cancel()
+        self._wake.set()
+        return await self._journal.read(lambda c: records.load_fax(c, fax_id)) if after else None
+
+    async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
+        """Do not wait for the next try of a fax that waits for one. None when there is no such fax."""
+        after = await self._bookkeeper.record(fax_id, events.RetryRequested(by))
+        self._wake.set()
         return after.fax if after else None
+
+    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+        """Send a fax once more, to ``number`` ("" for the same one), and return the new fax's number.
+
+        Raises KeyError when there is no such fax; DocumentError with a sentence when its document is gone, NumberError;
+        OSError or JournalError when it could not be kept.
+        """
+        fax = await self._journal.read(lambda c: records.load_fax(c, fax_id))
+        if fax is None or fax.direction != "out":
+            raise KeyError(fax_id)
+        account = self._config.account(fax.account)
+        if account is None:
+            raise DocumentError(f"The account {fax.account} is no longer there.")
+        document = self._folders.document(fax_id)
+        if not await asyncio.to_thread(document.is_file):
+            raise DocumentError(f"The document of fax {fax_id} is no longer kept. Hand it in again.")
+        again = Submission(
+            account, by, number or fax.number, document, fax.document_name, fax.subject, fax.message
+        )
+        return await self.accept(again, resent_from=fax_id)
 
     async def settle(self, fax_id: int, attempt: int) -> None:
         """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""

@@ -75,6 +75,15 @@ class Worker:
         """Do not send a fax; see :meth:`nexefax.fax.sending.Sending.cancel`."""
         return await self._sending.cancel(fax_id, by)
 
+    async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
+        """Do not wait for the next try; see :meth:`nexefax.fax.sending.Sending.retry_now`."""
+        return await self._sending.retry_now(fax_id, by)
+
+    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+        """Send a fax once more; see :meth:`nexefax.fax.sending.Sending.resend`. Raises SpaceError without room."""
+        await require_space(self._config().general)
+        return await self._sending.resend(fax_id, by, number)
+
     async def accounts_changed(self) -> None:
         """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from nexefax.fax import job
+from nexefax.fax import events
 from nexefax.fax.cause import Cause, Ending
 from tests.fax.workshop import Workshop, open_workshop
 
@@ -33,7 +33,7 @@ async def test_no_more_calls_than_lines(shop: Workshop) -> None:
     assert len(list(shop.outgoing.iterdir())) == 2
     await begin(shop)
     assert len(list(shop.outgoing.iterdir())) == 2
-    await shop.bookkeeper.record(1, job.AttemptEnded(1, Ending(Cause.SENT, "sent", 1)))
+    await shop.bookkeeper.record(1, events.AttemptEnded(1, Ending(Cause.SENT, "sent", 1)))
     await begin(shop)
     third = await shop.fax(3)
     assert (third.state, third.reason) == ("calling", "")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexefax.errors import JournalError, SpoolError
-from nexefax.fax import job, outbox, records, sending
+from nexefax.fax import events, job, outbox, records, sending
 from nexefax.fax.callfile import Spool
 from nexefax.fax.outbox import Outbox
 from tests.fax.workshop import Workshop, open_workshop
@@ -125,7 +125,7 @@ async def test_a_journal_that_cannot_be_written_costs_no_attempt(
     whole = shop.bookkeeper.record
 
     async def record(*arguments: object, **more: object) -> job.Step | None:
-        if isinstance(arguments[1], job.CallPlaced):
+        if isinstance(arguments[1], events.CallPlaced):
             raise JournalError("disk is full")
         return await whole(*arguments, **more)  # type: ignore[arg-type]  # handed through
 

@@ -14,7 +14,7 @@ import pytest
 from nexefax.control import spool_warnings
 from nexefax.daemon import prepare_scratch
 from nexefax.errors import ConfigError, JournalError, MailDelayed, SpoolError
-from nexefax.fax import job, records
+from nexefax.fax import events, records
 from nexefax.fax.callfile import Spool
 from nexefax.fax.cause import Cause, unknown
 from nexefax.fax.letters import Letters
@@ -45,7 +45,7 @@ async def test_a_caller_id_that_is_no_utf8_stops_nobody(shop: Workshop) -> None:
     assert states == {("in", "delivering"): 2}
     fax = await shop.fax(1)
     assert fax.spool_name == "nexefax-ACME-20261122-200904-M\\xfcller-1700000000.3.tiff"
-    await shop.bookkeeper.record(1, job.MailAccepted())
+    await shop.bookkeeper.record(1, events.MailAccepted())
     assert sorted(path.name for path in shop.rx_dir.iterdir()) == [NAME, f"{NAME}.outcome"]
 
 
@@ -56,7 +56,7 @@ async def test_a_report_that_came_while_the_daemon_was_down_is_read_before_the_n
     await shop.sending.start_due(None)  # type: ignore[arg-type]  # nothing is to be rendered
     await shop.bookkeeper.record(
         fax.id,
-        job.AttemptEnded(1, unknown("no report came")),
+        events.AttemptEnded(1, unknown("no report came")),
         also=lambda c, _: records.save_attempt(
             c, records.Attempt(fax.id, 1, 1.0, 2.0, ended=2.0, cause=Cause.UNKNOWN)
         ),

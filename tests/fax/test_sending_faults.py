@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nexefax.errors import ChildFailed, ChildMissing, JournalError
-from nexefax.fax import job, records, rendering
+from nexefax.fax import events, job, records, rendering
 from nexefax.fax.outcome import Outcome
 from nexefax.fax.worker import Worker, attempt_of
 from tests.fax.workshop import Workshop, open_workshop
@@ -99,9 +99,9 @@ async def test_a_rendered_fax_is_entered_when_the_journal_is_back(
     await shop.sending.accept(shop.submission())
     whole, failures = shop.bookkeeper.record, 3
 
-    async def record(fax_id: int, event: job.Event) -> job.Step | None:
+    async def record(fax_id: int, event: events.Event) -> job.Step | None:
         nonlocal failures
-        if failures and not isinstance(event, job.RenderingBegan):
+        if failures and not isinstance(event, events.RenderingBegan):
             failures -= 1
             raise JournalError("disk is full")
         return await whole(fax_id, event)
@@ -227,7 +227,7 @@ async def test_an_outcome_that_is_a_folder_is_none(shop: Workshop) -> None:
 async def test_events_for_a_fax_that_is_not_there_are_told(
     shop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await shop.bookkeeper.record(7, job.CallPlaced()) is None
+    assert await shop.bookkeeper.record(7, events.CallPlaced()) is None
     assert "fax 7: CallPlaced, but there is no such fax" in caplog.text
     await shop.sending.settle(7, 1)
     assert "fax 7: a report came for attempt 1, which was never made" in caplog.text
