@@ -92,6 +92,9 @@ class Mail:
     error: str
 
 
+# What was written later than now was written by a clock that was ahead: it does not wait until that time comes again.
+CLOCK_SLACK = 60.0  # seconds that NTP may take back without anybody being surprised
+
 _FAX_FIELDS = tuple(field.name for field in dataclasses.fields(Fax))
 
 
@@ -175,7 +178,8 @@ def faxes_in(connection: sqlite3.Connection, *states: str) -> list[Fax]:
 def due_faxes(connection: sqlite3.Connection, state: str, now: float) -> list[Fax]:
     """Return the faxes in ``state`` whose next try is due, oldest first."""
     rows = connection.execute(
-        "SELECT * FROM fax WHERE state = ? AND (next_try IS NULL OR next_try <= ?) ORDER BY id", (state, now)
+        "SELECT * FROM fax WHERE state = ? AND (next_try IS NULL OR next_try <= ? OR changed > ?) ORDER BY id",
+        (state, now, now + CLOCK_SLACK),
     )
     return [_fax(row) for row in rows]
 
@@ -184,8 +188,8 @@ def due_calls(connection: sqlite3.Connection, now: float) -> list[Waiting]:
     """Return the faxes that are ready to be called for, oldest first."""
     rows = connection.execute(
         "SELECT id, account, number, reason FROM fax"
-        " WHERE state = 'ready' AND (next_try IS NULL OR next_try <= ?) ORDER BY id",
-        (now,),
+        " WHERE state = 'ready' AND (next_try IS NULL OR next_try <= ? OR changed > ?) ORDER BY id",
+        (now, now + CLOCK_SLACK),
     )
     return [Waiting(*row) for row in rows]
 
@@ -283,7 +287,8 @@ def add_mail(connection: sqlite3.Connection, fax_id: int, kind: str, message_id:
 def due_mails(connection: sqlite3.Connection, now: float) -> list[Mail]:
     """Return the letters to deliver now, longest waiting first."""
     rows = connection.execute(
-        "SELECT * FROM mail WHERE state = 'waiting' AND next_try <= ? ORDER BY next_try, id", (now,)
+        "SELECT * FROM mail WHERE state = 'waiting' AND (next_try <= ? OR changed > ?) ORDER BY next_try, id",
+        (now, now + CLOCK_SLACK),
     )
     return [Mail(**dict(row)) for row in rows]
 
