@@ -355,7 +355,7 @@ async def test_a_fault_does_not_end_the_looking(
     monkeypatch.setattr(retention, "LOOK_SECONDS", 0)
     looked = asyncio.Event()
     keeper = clock.keeper(shop)
-    faults = [OSError("the disk is gone")]
+    faults = [OSError("the disk is gone"), ValueError("a fault of ours")]
 
     async def look() -> None:
         if faults:
@@ -370,7 +370,8 @@ async def test_a_fault_does_not_end_the_looking(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert "what is old can't be deleted" in caplog.text
+    assert "what is old can't be deleted now; trying again: the disk is gone" in caplog.text
+    assert "ValueError: a fault of ours" in caplog.text
 
 
 def test_the_kernels_count_cannot_go_back() -> None:
