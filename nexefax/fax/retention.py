@@ -222,9 +222,9 @@ def _marked(connection: sqlite3.Connection, ids: Sequence[int]) -> list[records.
 
 def _old_records(connection: sqlite3.Connection, before: float, after: int) -> list[records.Fax]:
     rows = connection.execute(
-        # +state: not by the index of states, which would read every record there is
-        "SELECT id FROM fax WHERE files_deleted IS NOT NULL AND changed < ? AND id > ? AND +state IN (?, ?, ?, ?)"
-        " ORDER BY id LIMIT ?",
+        # Written so that SQLite looks into the index of ages; by states or numbers it would read every record there is.
+        "SELECT id FROM fax WHERE files_deleted > 0 AND changed < ? AND +id > ? AND +state IN (?, ?, ?, ?)"
+        " ORDER BY +id LIMIT ?",
         (before, after, *ENDS, BATCH),
     )
     return records.load_faxes(connection, [row[0] for row in rows])
