@@ -29,13 +29,13 @@ class PageDifference:
     total: int
 
 
-def compare_faxes(sent: Path, received: Path) -> list[PageDifference]:
-    """Compare two fax TIFFs page by page.
+def compare_faxes(sent: Path, received: Path, *, pages: int | None = None) -> list[PageDifference]:
+    """Compare two fax TIFFs page by page, or only so many ``pages`` of them, from the first on.
 
     Raises:
         ValueError: the faxes have different numbers of pages, or a page has another size than sent (a header apart).
     """
-    ours, theirs = list(_pages(sent)), list(_pages(received))
+    ours, theirs = list(_pages(sent))[:pages], list(_pages(received))[:pages]
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} pages were sent and {len(theirs)} received")
     return [_compare(number, *pair) for number, pair in enumerate(zip(ours, theirs, strict=True), 1)]

@@ -1,4 +1,4 @@
-"""The command line: serve, check, status, user, version."""
+"""The command line: serve, check, status, queue, user, version."""
 
 from __future__ import annotations
 
@@ -51,14 +51,20 @@ def _command(arguments: list[str]) -> Callable[[], int]:
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--config",
-        metavar="DIR",
-        type=lambda text: Path(text).absolute(),
-        default=DEFAULT_DIRECTORY,
-        help="the folder with config.conf, accounts.conf and auth/ (default: %(default)s)",
-    )
+    from nexefax.queue_command import add_queue
+
+    def with_config(default: object) -> argparse.ArgumentParser:
+        options = argparse.ArgumentParser(add_help=False)
+        options.add_argument(
+            "--config",
+            metavar="DIR",
+            type=lambda text: Path(text).absolute(),
+            default=default,
+            help=f"the folder with config.conf, accounts.conf and auth/ (default: {DEFAULT_DIRECTORY})",
+        )
+        return options
+
+    common = with_config(DEFAULT_DIRECTORY)
     parser = argparse.ArgumentParser(prog="nexefax", description="A fax server beside an Asterisk PBX.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -71,8 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("check", _check, "look at everything that NexeFax needs, and name the remedy for what is wrong")
     status = add("status", _status, "show what the server is doing")
     status.add_argument("--json", action="store_true", help="for programs")
-    cancel = add("cancel", _cancel, "do not send a fax that is not being dialled yet")
-    cancel.add_argument("number", type=int, help="the fax's number")
+    add_queue(commands, common, with_config(argparse.SUPPRESS))
     user = commands.add_parser("user", help="manage who may sign in", description="manage who may sign in")
     actions = user.add_subparsers(required=True, metavar="ACTION")
     for name, command, purpose, named in (
@@ -138,18 +143,6 @@ def _status_lines(seen: dict[str, Any]) -> list[str]:
         lines.append(f"{seen['mails_stuck']} mails wait for more than an hour; the log says why")
     lines += [f"WARNING: {warning}" for warning in seen.get("warnings", ())]
     return lines
-
-
-def _cancel(options: argparse.Namespace) -> int:
-    from nexefax.config import load
-    from nexefax.control_client import tell_daemon
-
-    fax = tell_daemon(load(options.config), f"/faxes/{options.number}/cancel")
-    if fax["state"] == "cancelled":
-        print(f"Fax {options.number} is cancelled.")
-        return EXIT_OK
-    print(f"Fax {options.number} can't be cancelled any more: it is {fax['state']}.", file=sys.stderr)
-    return EXIT_FAILED
 
 
 def _user_add(options: argparse.Namespace) -> int:

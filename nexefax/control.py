@@ -8,30 +8,43 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
 from nexefax import __version__
 from nexefax.config import Config
-from nexefax.errors import HttpError
+from nexefax.errors import DocumentError, HttpError, NumberError, SpaceError
 from nexefax.fax import records
 from nexefax.fax.free_space import lack_of_space
 from nexefax.httpd import Handler, Request, Response, Router
+from nexefax.queue_list import Wanted, listed, shown
 from nexefax.store import Journal
 
 UNTAKEN_SECONDS = 120.0  # Asterisk looks into its spool every second
+BY = "the administrator"
 STUCK_SECONDS = 3_600.0  # a mail that has waited longer is worth a line to the administrator
 
 
 class Queue(Protocol):
-    """Who cancels faxes: :class:`nexefax.fax.worker.Worker`."""
+    """Who has the faxes: :class:`nexefax.fax.worker.Worker`."""
 
     async def cancel(self, fax_id: int, by: str) -> records.Fax | None:
         """Do not send a fax; the fax as it is then, None when there is none of this number."""
 
+    async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
+        """Do not wait for the next try of it and its letters; the fax as it is then, None when there is none."""
+
+    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+        """Send a fax once more and return the new one's number. Raises KeyError, NumberError or DocumentError."""
+
 
 def control_handler(config: Callable[[], Config], journal: Journal, queue: Queue) -> Handler:
-    """Return the handler for the control socket: ``GET /status``, ``POST /faxes/NUMBER/cancel``."""
+    """Return the handler for the control socket.
+
+    ``GET /status``; ``GET /faxes``, with the fields of :class:`nexefax.queue_list.Wanted` as its query; ``GET
+    /faxes/NUMBER``; ``POST /faxes/NUMBER/cancel``, ``…/retry``, ``…/resend?to=NUMBER``.
+    """
     started = time.time()
 
     async def status(_request: Request) -> Response:
@@ -45,17 +58,60 @@ def control_handler(config: Callable[[], Config], journal: Journal, queue: Queue
         }
         return Response.json(seen | counts)
 
+    async def list_faxes(request: Request) -> Response:
+        wanted = Wanted.of(dict(request.query))
+        return Response.json(await journal.read(lambda c: listed(c, wanted)))
+
+    async def show(request: Request) -> Response:
+        number = _number(request)
+        seen = await journal.read(lambda c: shown(c, number))
+        if seen is None:
+            raise _unknown(number)
+        return Response.json(seen)
+
     async def cancel(request: Request) -> Response:
-        number = request.params["number"]
-        fax = await queue.cancel(int(number), "the administrator") if number.isdecimal() else None
-        if fax is None:
-            raise HttpError(404, f"There is no fax {number}.")
-        return Response.json({"fax": fax.id, "state": fax.state, "reason": fax.reason})
+        number = _number(request)
+        return _answer(await queue.cancel(number, BY), number)
+
+    async def retry(request: Request) -> Response:
+        number = _number(request)
+        return _answer(await queue.retry_now(number, BY), number)
+
+    async def resend(request: Request) -> Response:
+        number = _number(request)
+        try:
+            again = await queue.resend(number, BY, request.query.get("to", ""))
+        except KeyError:
+            raise HttpError(404, f"There is no fax {number} that was sent from here.") from None
+        except (NumberError, DocumentError, SpaceError) as error:
+            raise HttpError(409, str(error)) from error
+        return Response.json({"fax": again})
 
     router = Router()
+    router.add("GET", "/faxes", list_faxes)
+    router.add("GET", "/faxes/{number}", show)
     router.add("POST", "/faxes/{number}/cancel", cancel)
+    router.add("POST", "/faxes/{number}/retry", retry)
+    router.add("POST", "/faxes/{number}/resend", resend)
     router.add("GET", "/status", status)
     return router
+
+
+def _number(request: Request) -> int:
+    text = request.params["number"]
+    if not text.isdecimal() or len(text) > 15:
+        raise _unknown(text)
+    return int(text)
+
+
+def _answer(fax: records.Fax | None, number: int) -> Response:
+    if fax is None:
+        raise _unknown(number)
+    return Response.json(asdict(fax))
+
+
+def _unknown(number: object) -> HttpError:
+    return HttpError(404, f"There is no fax {number}.")
 
 
 def count(connection: sqlite3.Connection) -> dict[str, object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +29,17 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask_daemon(config: Config, target: str) -> dict[str, Any]:
-    """Return what the daemon answers to ``GET target``, or without a daemon what the journal says of it.
+def ask_daemon(
+    config: Config, target: str, instead: Callable[[sqlite3.Connection], dict[str, Any] | None] = count
+) -> dict[str, Any]:
+    """Return what the daemon answers to ``GET target``, or without a daemon what ``instead`` reads in the journal.
 
-    Raises JournalError when there is neither, or the user may not ask.
+    Raises JournalError when there is neither, the user may not ask, or ``instead`` finds nothing.
     """
     try:
         return _ask(config, "GET", target)
     except (FileNotFoundError, ConnectionRefusedError):
-        return _read_journal(config)
+        return _read_journal(config, instead)
 
 
 def tell_daemon(config: Config, target: str) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def _ask(config: Config, method: str, target: str) -> dict[str, Any]:
         connection.request(method, target)
         response = connection.getresponse()
         body = response.read()
-        if response.status == 404:
+        if response.status in (404, 409):
             raise JournalError(body.decode(errors="replace").strip())
         if response.status != 200:
             raise JournalError(
@@ -71,8 +75,13 @@ def _ask(config: Config, method: str, target: str) -> dict[str, Any]:
         connection.close()
 
 
-def _read_journal(config: Config) -> dict[str, Any]:
+def _read_journal(
+    config: Config, query: Callable[[sqlite3.Connection], dict[str, Any] | None]
+) -> dict[str, Any]:
     data_dir = config.general.data_dir
     if not (data_dir / JOURNAL_NAME).exists():
         raise JournalError(f"NexeFax does not run, and there is no journal in {data_dir}; start it first")
-    return read_only(data_dir, count)
+    found = read_only(data_dir, query)
+    if found is None:
+        raise JournalError("There is no such fax.")
+    return found

@@ -117,7 +117,7 @@ def ending_of(outcome: Outcome, pages: int, first_page: int = 1) -> Ending:
     to_send = pages - first_page + 1
     new = min(outcome.pages or 0, to_send)
     confirmed = first_page - 1 + new
-    if outcome.status.upper() == "SUCCESS" and outcome.pages == to_send:
+    if outcome.status.upper() == "SUCCESS" and new == to_send:
         return Ending(Cause.SENT, "every page was confirmed", pages)
     words = f"{outcome.error} {outcome.text}"
     dropped = _where_dropped(confirmed, pages)

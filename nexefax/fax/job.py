@@ -140,7 +140,9 @@ def _attempt_ended(fax: Fax, event: AttemptEnded, policy: Policy, now: float) ->
     if fax.cancelled_by or ending.cause is Cause.CANCELLED:
         return _cancelled_call(known, event, now)
     resumed = policy.resume and may_resume(ending.cause) and fax.first_page <= ending.pages < (fax.pages or 0)
-    uncounted = not rule.counts or (resumed and fax.attempts - 1 - fax.counted < MOST_UNCOUNTED)
+    # tx_max_retries=0 means one call, whatever becomes of it
+    goes_on = resumed and fax.max_attempts > 1 and fax.attempts - 1 - fax.counted < MOST_UNCOUNTED
+    uncounted = goes_on or not rule.counts
     known = replace(known, counted=fax.counted + (not uncounted))
     said = f"attempt {event.attempt}: {ending.sentence}"
     most = min(rule.most or fax.max_attempts, fax.max_attempts)

@@ -307,10 +307,10 @@ def hasten_mails(connection: sqlite3.Connection, now: float) -> None:
 
 
 def requeue_mails(connection: sqlite3.Connection, fax_id: int, now: float) -> None:
-    """Make the refused letters about a fax wait for delivery again."""
+    """Make the letters about a fax that are not accepted, refused ones too, wait for delivery now."""
     connection.execute(
         "UPDATE mail SET state = 'waiting', next_try = ?, changed = ?, attempts = 0"
-        " WHERE fax = ? AND state = 'refused'",
+        " WHERE fax = ? AND state <> 'accepted'",
         (now, now, fax_id),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nexefax.config import Config
 from nexefax.durable import write_file
-from nexefax.fax import records
+from nexefax.fax import events, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.folders import Folders, read_outcome, with_suffix
 from nexefax.fax.free_space import SpaceWatch, require_space
@@ -76,8 +76,17 @@ class Worker:
         return await self._sending.cancel(fax_id, by)
 
     async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
-        """Do not wait for the next try; see :meth:`nexefax.fax.sending.Sending.retry_now`."""
-        return await self._sending.retry_now(fax_id, by)
+        """Do not wait for the next try of a fax, nor of its letters, also of refused ones. None when there is none."""
+        fax = await self._sending.retry_now(fax_id, by)
+        letters = await self._journal.read(lambda c: records.mails_of(c, fax_id))
+        if fax is not None and letters:
+            await self._bookkeeper.record(
+                fax_id,
+                events.LetterTakenUp(),
+                also=lambda connection, after: records.requeue_mails(connection, after.id, time.time()),
+            )
+            self._outbox.wake()
+        return await self._journal.read(lambda c: records.load_fax(c, fax_id))
 
     async def resend(self, fax_id: int, by: str, number: str = "") -> int:
         """Send a fax once more; see :meth:`nexefax.fax.sending.Sending.resend`. Raises SpaceError without room."""

@@ -31,6 +31,10 @@ exten => 4004,1,Hangup(21)
 ; the line drops some pages into the fax
 exten => 4005,1,Set(TIMEOUT(absolute)=28)
  same => n,Gosub(nexefax,receive,1(ACME))
+; a fax machine that lets it ring
+exten => 4009,1,Ringing()
+ same => n,Wait(10)
+ same => n,Gosub(nexefax,receive,1(ACME))
 ; a caller who says hostile things of himself
 exten => 4006,1,Set(CALLERID(name)=ev"il):3 ${UNIQUEID}\; $[1+1] , %41&status=SUCCESS é)
  same => n,Set(CALLERID(num)=../../${URIDECODE(12%0A34)}"\,4):2 $[2+2])

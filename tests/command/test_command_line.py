@@ -9,8 +9,6 @@ import pytest
 
 from nexefax.cli import main
 from private_nexefax import PrivateNexeFax
-from tests.documents import write_pdf
-from web_client import WebClient
 
 ACME = {"tx_number": "12025550154", "tx_name": "ACME", "rx_email_to": "a@acme.example"}
 
@@ -132,24 +130,4 @@ def test_a_daemon_that_cannot_have_its_port_says_so(nexefax: PrivateNexeFax) -> 
     third = nexefax.command("serve")
     assert third.returncode == 1
     assert "in use by another NexeFax" in third.stderr
-    nexefax.stop()
-
-
-def test_a_fax_is_cancelled_by_its_number(
-    nexefax: PrivateNexeFax, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(nexefax, "cancel", "1") == 1
-    assert "does not run" in capsys.readouterr().err
-    (nexefax.spool / "outgoing").rmdir()  # so that it waits
-    nexefax.add_user("ACME", "bob", "secret")
-    nexefax.start()
-    client = WebClient(nexefax.url)
-    client.sign_in("ACME", "bob", "secret")
-    number = str(client.send("2025550100", write_pdf(nexefax.folder / "x.pdf")))
-    assert run(nexefax, "cancel", number) == 0
-    assert f"Fax {number} is cancelled." in capsys.readouterr().out
-    assert run(nexefax, "cancel", "99") == 1
-    assert "There is no fax 99." in capsys.readouterr().err
-    assert run(nexefax, "status") == 0
-    assert "faxes out: 1 cancelled" in capsys.readouterr().out
     nexefax.stop()

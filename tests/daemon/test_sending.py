@@ -48,10 +48,12 @@ def test_busy_is_tried_again_and_then_told(house: House) -> None:
 
 
 def test_success_is_believed_only_with_all_pages(house: House) -> None:
-    house.answers += [lambda _call: sent(1, error="HANGUP"), lambda _call: sent(2)]
+    house.answers += [lambda _call: sent(1, error="HANGUP"), lambda _call: sent(1)]
     fax_id = house.sign_in().send("2025550100", house.pdf(2))
-    house.wait_for_state(fax_id, "sent")
+    assert house.wait_for_state(fax_id, "sent").pages_done == 2
     assert [attempt.cause for attempt in house.attempts(fax_id)] == ["page-not-confirmed", "sent"]
+    # what had arrived is not sent again
+    assert [attempt.first_page for attempt in house.attempts(fax_id)] == [1, 2]
 
 
 def test_an_outcome_that_happened_while_the_daemon_was_down_is_found(house: House) -> None:

@@ -32,7 +32,7 @@ def sent(status: str, **values: object) -> Outcome:
         (sent("SUCCESS", pages=5, error="HANGUP"), Cause.SENT, "every page was confirmed"),
         (sent("SUCCESS", pages=3), Cause.PAGE_NOT_CONFIRMED, "only 3 of 5 pages were confirmed"),
         (sent("SUCCESS", error="HANGUP"), Cause.PAGE_NOT_CONFIRMED, "only 0 of 5 pages were confirmed"),
-        (sent("SUCCESS", pages=6), Cause.PAGE_NOT_CONFIRMED, "only 5 of 5 pages were confirmed"),
+        (sent("SUCCESS", pages=6), Cause.SENT, "every page was confirmed"),
         (
             sent("FAILED", pages=2, text="The call dropped prematurely"),
             Cause.DROPPED,

@@ -220,6 +220,11 @@ def test_nothing_is_resumed_after_unknown_or_when_it_is_not_wanted() -> None:
     assert (after.first_page, after.counted) == (1, 1)
 
 
+def test_without_retries_a_dropped_line_is_the_end() -> None:
+    after = step(fax(State.CALLING, attempts=1, max_attempts=1), ended(1, DROPPED), POLICY, 1.0).fax
+    assert (after.state, after.pages_done) == (State.FAILED, 2)
+
+
 def test_all_pages_confirmed_but_not_the_end_are_sent_again() -> None:
     ending = Ending(Cause.DROPPED, "the line dropped after the last page, before the end was confirmed", 5)
     assert step(fax(State.CALLING, attempts=1), ended(1, ending), POLICY, 1.0).fax.first_page == 1
