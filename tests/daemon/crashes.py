@@ -70,11 +70,16 @@ class Life:
         return f"{self.calls} #{self.nth}{' from birth' if self.from_birth else ''}"
 
 
-def plan(kills: int, seed: int) -> list[Life]:
-    """``kills`` ends: every second one at a call, drawn evenly from the sweep; the others at random instants."""
+def plan(kills: int, seed: int, *, house: int = 0, houses: int = 1) -> list[Life]:
+    """``kills`` ends: every second one at a call, drawn evenly from the sweep; the others at random instants.
+
+    Several ``houses`` of one seed share the sweep: each takes the calls that the others do not.
+    """
     chance = random.Random(seed)
     sweep = [Life(calls, nth) for calls, most in STEPS.items() for nth in range(1, most + 1)]
     chance.shuffle(sweep)
+    sweep = sweep[house::houses]
+    chance = random.Random(f"{seed} {house}")
     lives = []
     for number in range(kills):
         if number % 2:
