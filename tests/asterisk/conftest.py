@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-import asterisk_program
 from private_asterisk import PrivateAsterisk
 from private_nexefax import free_port
-from tests.asterisk.lines import MACHINES, OUR_DIALPLAN, beta_dialplan
-from tests.asterisk.office import Office
+from tests.asterisk.office import Office, asterisk_with_our_dialplan, open_office
 
 Started = Callable[..., Office]
 
@@ -23,6 +22,7 @@ LONGEST = (
     "nobody_says_anything",
     "killed_in_the_middle",
     "-5-",
+    "line_dropped_goes_on",
     "drops_in_the_middle",
     "nexefax_is_down_while_the_fax",
 )
@@ -49,46 +49,12 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def asterisk(folder: Path) -> Iterator[PrivateAsterisk]:
     """Asterisk 22 with our dialplan, whose nudges nobody hears."""
-    here = asterisk_with_our_dialplan(folder, "sid", free_port())
-    with here:
+    with asterisk_with_our_dialplan(folder, "sid", free_port()) as here:
         yield here
 
 
 @pytest.fixture
 def start_office(folder: Path) -> Iterator[Started]:
-    """Starts Asterisk, a mail server and NexeFax. `options` are for config.conf."""
-    offices: list[Office] = []
-
-    def start(*, suite: str = "sid", beta: bool = False, audio: bool = False, **options: str) -> Office:
-        port = free_port()
-        make = asterisk_with_betas_dialplan if beta else asterisk_with_our_dialplan
-        asterisk = make(folder, suite, port)
-        if audio:
-            options["tx_channel"] = asterisk.audio_trunk
-        office = Office(folder, asterisk, port, options)
-        offices.append(office)
-        office.start()
-        return office
-
-    yield start
-    for office in offices:
-        office.close()
-
-
-def asterisk_with_our_dialplan(folder: Path, suite: str, agi_port: int) -> PrivateAsterisk:
-    spool = folder / "a" / "spool"
-    return PrivateAsterisk(
-        asterisk_program.find(suite),
-        folder / "a",
-        dialplan=MACHINES + OUR_DIALPLAN,
-        variables={
-            "NEXEFAX_RX_DIR": str(spool / "tmp"),
-            "NEXEFAX_AGI": f"agi://127.0.0.1:{agi_port}",
-            "NEXEFAX_LONG": "12025550100" * 30,
-        },
-    )
-
-
-def asterisk_with_betas_dialplan(folder: Path, suite: str, agi_port: int) -> PrivateAsterisk:
-    dialplan = beta_dialplan(folder / "a" / "spool" / "tmp", f"agi://127.0.0.1:{agi_port}")
-    return PrivateAsterisk(asterisk_program.find(suite), folder / "a", dialplan=MACHINES + dialplan)
+    """Starts Asterisk, a mail server and NexeFax, as :func:`open_office` does."""
+    with ExitStack() as offices:
+        yield lambda **options: offices.enter_context(open_office(folder, **options))

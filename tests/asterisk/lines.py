@@ -12,8 +12,8 @@ OUR_DIALPLAN = (
 # Fax machines of two accounts, and what a dialled number may meet instead.
 MACHINES = r"""
 [incoming]
-exten => _100X,1,Gosub(nexefax,receive,1(ACME))
-exten => _200X,1,Gosub(nexefax,receive,1(Smith-Sons,+1 202 555 0177))
+exten => _10XX,1,Gosub(nexefax,receive,1(ACME))
+exten => _20XX,1,Gosub(nexefax,receive,1(Smith-Sons,+1 202 555 0177))
 exten => _300X,1,Gosub(nexefax,receive,1(nobody-here))
 exten => 4000,1,Busy(5)
 exten => 4001,1,Ringing()
@@ -31,6 +31,9 @@ exten => 4004,1,Hangup(21)
 ; the line drops some pages into the fax
 exten => 4005,1,Set(TIMEOUT(absolute)=28)
  same => n,Gosub(nexefax,receive,1(ACME))
+; the line drops so many seconds after the answer
+exten => _5XX,1,Set(TIMEOUT(absolute)=${EXTEN:1})
+ same => n,Gosub(nexefax,receive,1(cut${EXTEN:1}))
 ; a fax machine that lets it ring
 exten => 4009,1,Ringing()
  same => n,Wait(10)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 
+import asterisk_program
 from compare_pages import PageDifference, compare_faxes
 from mail_catcher import MailCatcher
 from nexefax.fax import records
 from nexefax.fax.records import Attempt, Fax
 from nexefax.store import read_only
 from private_asterisk import PrivateAsterisk
-from private_nexefax import PrivateNexeFax
+from private_nexefax import PrivateNexeFax, free_port
+from tests.asterisk.lines import MACHINES, OUR_DIALPLAN, beta_dialplan
 from tests.documents import write_pdf
 from web_client import WebClient
 
@@ -182,3 +185,44 @@ def words(mail: EmailMessage) -> str:
     body = mail.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
+
+
+@contextmanager
+def open_office(
+    folder: Path, *, suite: str = "sid", beta: bool = False, audio: bool = False, **options: str
+) -> Iterator[Office]:
+    """A running installation below ``folder``: the Asterisk of a Debian ``suite``, the beta's dialplan or ours.
+
+    ``audio``: the trunk knows no T.38. ``options`` are for config.conf.
+    """
+    port = free_port()
+    asterisk = (asterisk_with_betas_dialplan if beta else asterisk_with_our_dialplan)(folder, suite, port)
+    if audio:
+        options["tx_channel"] = asterisk.audio_trunk
+    office = Office(folder, asterisk, port, options)
+    try:
+        office.start()
+        yield office
+    finally:
+        office.close()
+
+
+def asterisk_with_our_dialplan(folder: Path, suite: str, agi_port: int) -> PrivateAsterisk:
+    """Asterisk with the dialplan that NexeFax brings, and machines that answer."""
+    spool = folder / "a" / "spool"
+    return PrivateAsterisk(
+        asterisk_program.find(suite),
+        folder / "a",
+        dialplan=MACHINES + OUR_DIALPLAN,
+        variables={
+            "NEXEFAX_RX_DIR": str(spool / "tmp"),
+            "NEXEFAX_AGI": f"agi://127.0.0.1:{agi_port}",
+            "NEXEFAX_LONG": "12025550100" * 30,
+        },
+    )
+
+
+def asterisk_with_betas_dialplan(folder: Path, suite: str, agi_port: int) -> PrivateAsterisk:
+    """Asterisk with the beta's dialplan, and machines that answer."""
+    dialplan = beta_dialplan(folder / "a" / "spool" / "tmp", f"agi://127.0.0.1:{agi_port}")
+    return PrivateAsterisk(asterisk_program.find(suite), folder / "a", dialplan=MACHINES + dialplan)
