@@ -1,4 +1,4 @@
-"""The command line: serve, check, status, queue, user, version."""
+"""The command line: serve, check, status, queue, backup, restore, user, version."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def _command(arguments: list[str]) -> Callable[[], int]:
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
+    from nexefax.backup_command import add_backup
     from nexefax.queue_command import add_queue
 
     def with_config(default: object) -> argparse.ArgumentParser:
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     status = add("status", _status, "show what the server is doing")
     status.add_argument("--json", action="store_true", help="for programs")
     add_queue(commands, common, with_config(argparse.SUPPRESS))
+    add_backup(add)
     user = commands.add_parser("user", help="manage who may sign in", description="manage who may sign in")
     actions = user.add_subparsers(required=True, metavar="ACTION")
     for name, command, purpose, named in (

@@ -5,6 +5,7 @@
     NexeFaxError
     ├── ConfigError(ValueError)        the administrator's: a configuration file is wrong
     ├── JournalError(OSError)          ours or the disk's: the journal can't be used
+    ├── BackupError                    the administrator's: a backup that can't be made, believed or restored
     ├── SpoolError(OSError)            the machine's: Asterisk's spool can't be used
     ├── SpaceError(OSError)            the machine's: too little room for documents to be sent
     ├── NumberError(ValueError)        the user's: what can't be dialled
@@ -46,6 +47,10 @@ class ConfigError(NexeFaxError, ValueError):
 
 class JournalError(NexeFaxError, OSError):
     """The journal is locked, damaged, from a newer NexeFax, or can't be written."""
+
+
+class BackupError(NexeFaxError):
+    """A backup can't be made, believed or restored; the text says what to do, and nothing was changed."""
 
 
 class SpoolError(NexeFaxError, OSError):

@@ -21,7 +21,10 @@ from nexefax.migrations import MIGRATIONS
 SCHEMA_VERSION = 2
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "lock"
+RESTORING = "restoring"  # a folder that is there while a backup takes the place of what was there
 BUSY_SECONDS = 10.0  # only a backup or a curious administrator with sqlite3 can hold the file for longer
+
+_SCHEMA = Path(__file__).with_name("schema.sql")
 
 T = TypeVar("T")
 
@@ -49,8 +52,9 @@ class Journal:
     @classmethod
     def _open(cls, data_dir: Path) -> Self:
         path = data_dir / JOURNAL_NAME
-        lock = _lock(data_dir)
+        lock = lock_folder(data_dir)
         try:
+            _refuse_half_restored(data_dir)
             writer = _connect(path)
             try:
                 _migrate(writer, path)
@@ -121,11 +125,44 @@ def read_only(data_dir: Path, query: Callable[[sqlite3.Connection], T]) -> T:
         raise JournalError(_explain(path, error)) from error
 
 
+def empty_journal() -> sqlite3.Connection:
+    """Return a new journal in memory, to compare another with."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
+    return connection
+
+
+def _refuse_half_restored(data_dir: Path) -> None:
+    if (data_dir / RESTORING).exists():
+        raise JournalError(
+            f"a restore into {data_dir} was interrupted; run it again: nexefax restore --force FILE"
+        )
+
+
+def is_in_use(data_dir: Path) -> bool:
+    """Whether a NexeFax runs on this folder, or somebody holds its lock. Raises OSError when that can't be told."""
+    try:
+        handle = os.open(data_dir / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 async def _run(executor: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
     return await asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
 
 
-def _lock(data_dir: Path) -> int:
+def lock_folder(data_dir: Path) -> int:
+    """Take the one lock of ``data_dir``; it is held until the handle that is returned is closed.
+
+    Raises JournalError when somebody has it, or the folder can't be used.
+    """
     path = data_dir / LOCK_NAME
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
@@ -168,7 +205,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
                 " that version again, or restore the backup made before the upgrade"
             )
         if version == 0:
-            schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+            schema = _SCHEMA.read_text(encoding="utf-8")
             connection.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )

@@ -77,6 +77,13 @@ class RetryRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupRestored:
+    """The journal is an older one, of ``made`` (a time in words): the fax may have been sent since."""
+
+    made: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConversionBegan:
     """The received TIFF is in the store; a worker has taken it."""
 
@@ -130,6 +137,7 @@ Event = (
     | AttemptEnded
     | CancelRequested
     | RetryRequested
+    | BackupRestored
     | ConversionBegan
     | FaxConverted
     | FaxKept

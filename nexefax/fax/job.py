@@ -26,6 +26,7 @@ from nexefax.fax.commands import (
 from nexefax.fax.events import (
     AccountAppeared,
     AttemptEnded,
+    BackupRestored,
     CallDeferred,
     CallPlaced,
     CancelRequested,
@@ -245,6 +246,21 @@ def _hasten(fax: Fax, event: RetryRequested, _policy: Policy, now: float) -> Ste
     return Step(replace(fax, changed=now, next_try=now), text=f"{event.by} asks for the next try at once")
 
 
+def _restored(fax: Fax, event: BackupRestored, policy: Policy, now: float) -> Step:
+    """What waited when a backup was made may have been sent since; nobody knows, so it is not dialled again."""
+    said = f"NexeFax was restored from a backup of {event.made}"
+    if fax.arrived:
+        letters = (WriteLetter(Letter.SENT),) if policy.notify_success else ()
+        return Step(
+            replace(_to(fax, State.SENT, now), pages_done=fax.pages), letters, f"{said}; it had arrived"
+        )
+    unknown = replace(fax, doubtful=True)
+    if fax.cancelled_by:
+        reason = f"cancelled by {fax.cancelled_by}; {said}, pages may have arrived"
+        return Step(_to(unknown, State.CANCELLED, now, reason), text=reason)
+    return _fail(unknown, f"{said}, and the fax may have been sent since then", policy, now)
+
+
 def _begin_conversion(fax: Fax, _event: ConversionBegan, _policy: Policy, now: float) -> Step:
     return Step(_to(fax, State.CONVERTING, now))
 
@@ -296,6 +312,7 @@ TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
     **{(state, CancelRequested): _cancel for state in (State.QUEUED, State.RENDERING, State.READY)},
     (State.CALLING, CancelRequested): _cancel_call,
     **{(state, RetryRequested): _hasten for state in (State.QUEUED, State.READY)},
+    **{(s, BackupRestored): _restored for s in (State.QUEUED, State.RENDERING, State.READY, State.CALLING)},
     (State.READY, CallPlaced): _place,
     (State.READY, CallDeferred): _defer,
     (State.READY, AttemptEnded): _late_report,

@@ -122,7 +122,8 @@ def failed_letter(
     zone: tzinfo | None = None,
 ) -> Letter:
     """Return the notice that a fax was given up; what was faxed is in ``attachments``, or ``kept`` says where."""
-    tries = f"It was tried {_times(len(attempts))}" if attempts else "It was never dialled"
+    never = "Nobody knows whether it was dialled" if fax.doubtful else "It was never dialled"
+    tries = f"It was tried {_times(len(attempts))}" if attempts else never
     openings = (
         f"The fax to {fax.number} could not be sent: {_sentence(fax.reason or 'no reason is known')}",
         f"{tries}, and will not be tried again. To send it, hand it in anew.",
@@ -268,6 +269,8 @@ class _Sending:
     def _doubt(self) -> str:
         if not self.fax.doubtful:
             return ""
+        if not self.attempts:
+            return "It may have been sent all the same: ask the recipient before you send it again."
         if self.fax.state == "sent":
             return (
                 "How one of the attempts ended could not be learned, so the fax may have arrived once more."

@@ -270,6 +270,32 @@ def test_causes_have_their_own_delay_and_end() -> None:
     assert (twice.state, twice.reason) == (State.FAILED, "the number does not exist")
 
 
+@pytest.mark.parametrize("state", [State.QUEUED, State.RENDERING, State.READY, State.CALLING])
+def test_what_may_have_been_sent_since_a_backup_is_not_sent_again(state: State) -> None:
+    restored = step(fax(state, next_try=5.0), events.BackupRestored("yesterday"), POLICY, 9.0)
+    assert (restored.fax.state, restored.fax.doubtful, restored.fax.next_try) == (State.FAILED, True, None)
+    assert restored.fax.reason == (
+        "NexeFax was restored from a backup of yesterday, and the fax may have been sent since then"
+    )
+    assert restored.commands == (WriteLetter(Letter.FAILED),)
+    again = step(restored.fax, events.BackupRestored("yesterday"), POLICY, 10.0)
+    assert again.fax is restored.fax
+
+
+def test_a_backup_does_not_undo_what_was_known_or_wanted() -> None:
+    calling = fax(State.CALLING, attempts=2)
+    arrived = step(replace(calling, arrived=True), events.BackupRestored("yesterday"), POLICY, 9.0)
+    assert (arrived.fax.state, arrived.fax.pages_done) == (State.SENT, 5)
+    assert arrived.commands == (WriteLetter(Letter.SENT),)
+    quiet = step(replace(calling, arrived=True), events.BackupRestored("yesterday"), QUIET, 9.0)
+    assert (quiet.fax.state, quiet.commands) == (State.SENT, ())
+    cancelled = step(replace(calling, cancelled_by="bob"), events.BackupRestored("yesterday"), POLICY, 9.0)
+    assert (cancelled.fax.state, cancelled.commands) == (State.CANCELLED, ())
+    assert cancelled.fax.reason == (
+        "cancelled by bob; NexeFax was restored from a backup of yesterday, pages may have arrived"
+    )
+
+
 def test_a_call_that_cannot_be_placed_waits_and_costs_no_attempt() -> None:
     deferred = step(fax(State.READY), events.CallDeferred(60.0, "the spool is missing"), POLICY, 1.0).fax
     assert (deferred.state, deferred.attempts, deferred.next_try) == (State.READY, 0, 60.0)
@@ -322,6 +348,7 @@ EVENTS = st.one_of(
     st.builds(ended, st.integers(0, 7), ENDINGS),
     st.just(events.CancelRequested("bob")),
     st.just(events.RetryRequested("bob")),
+    st.just(events.BackupRestored("2026-11-23 09:00 UTC")),
     st.just(events.ConversionBegan()),
     st.just(events.FaxConverted(1, "fine")),
     st.just(events.FaxKept("no")),
