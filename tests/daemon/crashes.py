@@ -26,6 +26,7 @@ from pathlib import Path
 
 from tests.daemon.conftest import House, open_house
 from tests.daemon.scripted_asterisk import Answer, CallFile, nudge, outcome_line, sent, unanswered
+from tests.daemon.trace import TRACEABLE, wait_for_tracer
 from web_client import Refused
 
 QUIET_SECONDS = 90.0  # until everything must have ended after the last start; a limit, never a duration
@@ -43,13 +44,6 @@ STEPS = {
     "pwrite64": 40,
     "sendto": 10,
 }
-
-# Yama (Debian's kernels may have it on) lets a process be traced by its ancestors alone, unless it allows more.
-_TRACEABLE = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(0x59616d61, -1, 0, 0, 0)  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 @dataclass(frozen=True)
@@ -333,17 +327,7 @@ def _trace(process: subprocess.Popen[bytes], life: Life) -> subprocess.Popen[byt
          "-e", f"trace={life.calls}", "-e", f"inject={life.calls}:signal=SIGKILL:when={life.nth}"],
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    tasks = Path(f"/proc/{process.pid}/task")
-    while process.poll() is None and tracer.poll() is None:
-        try:
-            texts = [(task / "status").read_text() for task in tasks.iterdir()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if all(f"TracerPid:\t{tracer.pid}" in text for text in texts):
-            break
-        time.sleep(0.005)
-    if process.poll() is None and tracer.poll() is not None:
-        raise AssertionError("strace can't trace the daemon; may this machine's users use ptrace(2)?")
+    wait_for_tracer(process, tracer)
     return tracer
 
 
@@ -363,6 +347,6 @@ def open_campaign(folder: Path) -> Iterator[Campaign]:
     """A house below ``folder``, ready to be run."""
     assert shutil.which("strace"), "strace is missing: apt install strace"
     with open_house(folder, behave=behave, start=False) as house:
-        house.nexefax.before = (sys.executable, "-I", "-S", "-c", _TRACEABLE)
+        house.nexefax.before = (sys.executable, "-I", "-S", "-c", TRACEABLE)
         house.nexefax.start()
         yield Campaign(house, fax_tiff(folder))
