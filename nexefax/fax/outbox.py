@@ -13,6 +13,7 @@ from nexefax.errors import JournalError, MailDelayed, MailRefused, MailServerDow
 from nexefax.fax import events, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.commands import Letter
+from nexefax.fax.fault_log import tell_fault
 
 log = logging.getLogger("nexefax.mail")
 
@@ -61,8 +62,8 @@ class Outbox:
                 due = await self._journal.read(records.next_mail)
                 if due is not None:
                     pause = min(max(due - time.time(), 0.1), IDLE_SECONDS)
-            except Exception:
-                log.exception("the outbox can't be read; trying again")
+            except Exception as error:
+                tell_fault(error, "the outbox can't be read; trying again")
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -91,7 +92,7 @@ class Outbox:
             self._server_is_down |= isinstance(error, MailServerDown)
             await self._delay(attempt, fax, str(error))
         except Exception as error:
-            log.exception("fax %d: its mail could not be written", fax.id)
+            tell_fault(error, "fax %d: its mail could not be written", fax.id)
             await self._delay(attempt, fax, repr(error))
         else:
             log.info("fax %d: mail accepted (%s)", fax.id, mail.kind)

@@ -23,6 +23,7 @@ from nexefax.durable import (
 from nexefax.errors import ChildError, JournalError
 from nexefax.fax import convert, events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper, clear_spool, spooled
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders, read_outcome
 from nexefax.fax.outcome import Outcome, outcome_line
 from nexefax.fax.repeats import find_repeated, mark_repeat, repeat_sentence
@@ -114,8 +115,8 @@ class Receiving:
             for step in (self.sweep, self.convert_due):
                 try:
                     await step()
-                except Exception:  # one fault must not stop all receiving
-                    log.exception("received faxes can't be taken; trying again")
+                except Exception as error:  # one fault must not stop all receiving
+                    tell_fault(error, "received faxes can't be taken; trying again")
             try:
                 async with asyncio.timeout(self._config.general.sweep_interval):
                     await self._wake.wait()

@@ -11,6 +11,7 @@ from nexefax.errors import ChildError, ChildMissing, DocumentError, JournalError
 from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 
 log = logging.getLogger("nexefax.fax")
@@ -37,8 +38,8 @@ class Rendering:
             return
         try:
             event = await self._render(fax)
-        except Exception:
-            log.exception("fax %d: rendering broke down; trying again", fax.id)
+        except Exception as error:
+            tell_fault(error, "fax %d: rendering broke down; trying again", fax.id)
             until = time.time() + MACHINE_RETRY
             event = events.WorkInterrupted(until, "rendering broke down, see the log")
         await self._record(fax.id, event)

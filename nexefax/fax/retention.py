@@ -31,6 +31,7 @@ from nexefax.config import Config
 from nexefax.durable import sync_folder
 from nexefax.fax import records
 from nexefax.fax.bookkeeper import spooled
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 from nexefax.fax.job import State, count
 from nexefax.store import Journal
@@ -88,10 +89,8 @@ class Retention:
         while True:
             try:
                 await self.look()
-            except OSError as error:  # the journal's among them
-                log.error("what is old can't be deleted now; trying again: %s", error)
-            except Exception:  # tidying up must not end the daemon
-                log.exception("what is old can't be deleted; trying again")
+            except Exception as error:  # tidying up must not end the daemon
+                tell_fault(error, "what is old can't be deleted; trying again")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

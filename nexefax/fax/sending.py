@@ -14,6 +14,7 @@ from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.calling import Calling
 from nexefax.fax.convert.document import recognise
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 from nexefax.fax.line_budget import choose
 from nexefax.fax.number import clean_number
@@ -117,8 +118,8 @@ class Sending:
             try:
                 await self.start_due(tasks)
                 pause = await self._pause()
-            except Exception:
-                log.exception("the queue can't be worked on; trying again")
+            except Exception as error:
+                tell_fault(error, "the queue can't be worked on; trying again")
                 pause = WATCH_SECONDS
             try:
                 async with asyncio.timeout(pause):
@@ -132,18 +133,20 @@ class Sending:
             await asyncio.sleep(min(WATCH_SECONDS, self._config.general.sweep_interval))
             try:
                 running = await self._in_state(job.State.CALLING)
-            except Exception:
-                log.exception("running attempts can't be looked at; trying again")
+            except Exception as error:
+                tell_fault(error, "running attempts can't be looked at; trying again")
                 continue
             for fax in running:
                 try:
                     await self.settle(fax.id, fax.attempts)
-                except Exception:
-                    log.exception("fax %d: attempt %d can't be judged; trying again", fax.id, fax.attempts)
+                except Exception as error:
+                    tell_fault(
+                        error, "fax %d: attempt %d can't be judged; trying again", fax.id, fax.attempts
+                    )
             try:
                 await self._calling.clear_away()
-            except Exception:
-                log.exception("call files of attempts that are over can't be removed; trying again")
+            except Exception as error:
+                tell_fault(error, "call files of attempts that are over can't be removed; trying again")
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> None:
         """Start rendering every queued fax and calling for every ready one whose time has come."""
@@ -157,7 +160,7 @@ class Sending:
             try:
                 await self._calling.call(fax)
             except Exception as error:  # one fax's fault must not keep the others
-                log.exception("fax %d: its call can't be made; trying again", fax.id)
+                tell_fault(error, "fax %d: its call can't be made; trying again", fax.id)
                 await self._calling.defer(fax, error)
 
     async def _choose(self, now: float) -> list[records.Fax]:

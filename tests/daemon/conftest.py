@@ -98,10 +98,12 @@ def open_house(
     *,
     start: bool = True,
     behave: Callable[[CallFile], Answer] | None = None,
+    general: Mapping[str, str] | None = None,
 ) -> Iterator[House]:
     """One installation below ``folder`` in which "bob" of each account may sign in with "secret"; ended on leaving.
 
-    ``behave`` answers the calls; without it each takes the next of the house's ``answers``.
+    ``behave`` answers the calls; without it each takes the next of the house's ``answers``. ``general`` are options of
+    config.conf, [general].
     """
     mail = MailCatcher(folder / "mails")
     mail.start()
@@ -110,7 +112,7 @@ def open_house(
         folder / "spool",
         accounts or {"ACME": ACME},
         general={"tx_retry_time": "1", "tx_max_retries": "1", "sweep_interval": "1",
-                 "ast_control": str(folder / "spool" / "asterisk.ctl")},
+                 "ast_control": str(folder / "spool" / "asterisk.ctl")} | dict(general or {}),
         email={"method": "smtp", "smtp_port": str(mail.port), "from_email": "fax@pbx.example"},
     )  # fmt: skip
     nexefax.write_config()

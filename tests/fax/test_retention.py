@@ -370,7 +370,7 @@ async def test_a_fault_does_not_end_the_looking(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert "what is old can't be deleted now; trying again: the disk is gone" in caplog.text
+    assert "what is old can't be deleted; trying again: the disk is gone" in caplog.text
     assert "ValueError: a fault of ours" in caplog.text
 
 
