@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
@@ -18,6 +19,7 @@ from nexefax.web.auth import SignIn
 from nexefax.web.fax_files import fax_file, link_target
 from nexefax.web.guard import harden, is_foreign
 from nexefax.web.pages import RESOURCES, Pages
+from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
 from nexefax.web.sessions import COOKIE, Credentials, Sessions
 
@@ -26,12 +28,29 @@ _log = logging.getLogger("nexefax.web")
 # Sessions that are over are refused at once; sweeping only keeps the table short.
 SWEEP_SECONDS = 600.0
 
+#: The beta's endpoints, whose answers scripts know; all else below /api/ answers with problem details.
+BETA_API = frozenset(("/api/login", "/api/status", "/api/send", "/api/health"))
+
+
+class Resource(Protocol):
+    """Some addresses of the API below ``/api/``: a class of :mod:`nexefax.web.resources`."""
+
+    def add_to(self, router: Router) -> None:
+        """Give the handlers their addresses."""
+
 
 class Site:
     """The handler of the whole site; ``error_page`` is for HttpServer. Making it reads the static files: it blocks."""
 
     def __init__(
-        self, config: Callable[[], Config], journal: Journal, sessions: Sessions, pages: Pages, api: Api
+        self,
+        config: Callable[[], Config],
+        journal: Journal,
+        sessions: Sessions,
+        pages: Pages,
+        api: Api,
+        *,
+        resources: Sequence[Resource] = (),
     ) -> None:
         self._config = config
         self._journal = journal
@@ -51,6 +70,8 @@ class Site:
         router.add("POST", "/api/status", api.status)
         router.add("POST", "/api/login", api.login)
         router.add("POST", "/api/send", api.send)
+        for resource in resources:
+            resource.add_to(router)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request. Raises HttpError, for which ``error_page`` makes the answer."""
@@ -62,6 +83,10 @@ class Site:
             response = self.error_page(request, refusal.status, refusal.detail, field=refusal.field)
             if refusal.retry_after:
                 response.headers.set("Retry-After", str(refusal.retry_after))
+        except Problem as problem:
+            response = problem_response(
+                problem.status, problem.detail, field=problem.field, retry_after=problem.retry_after
+            )
         except JournalError as error:
             _log.error("%s %s: %s", request.method, request.path, error)
             raise HttpError(503, "NexeFax can't use its journal at this moment. Try again soon.") from error
@@ -71,6 +96,8 @@ class Site:
         """The answer for an error: JSON for the API, else a page."""
         secure = request is not None and request.secure
         if request is not None and request.path.startswith("/api/"):
+            if request.path not in BETA_API:
+                return harden(problem_response(status, detail, field=field), secure=secure)
             body = {"result": "error", "error": detail} | ({"field": field} if field else {})
             return harden(Response.json(body, status), secure=secure)
         return harden(Response.html(self._pages.error(status, detail), status), secure=secure)
@@ -144,7 +171,8 @@ async def build_web(
     sessions = Sessions(config, journal, files)
     sign_in = SignIn(config, files)
     api = Api(config, sign_in, sessions, outgoing, pages)
-    site = await asyncio.to_thread(Site, config, journal, sessions, pages, api)
+    resources: tuple[Resource, ...] = ()
+    site = await asyncio.to_thread(Site, config, journal, sessions, pages, api, resources=resources)
     try:
         async with asyncio.TaskGroup() as tasks:
             sweeper = tasks.create_task(site.sweep(), name="session sweep")

@@ -95,7 +95,8 @@ async def test_anything_else_is_a_404_page(client: Client, path: str) -> None:
 async def test_an_unknown_call_of_the_api_is_an_error_in_json(client: Client) -> None:
     reply = await client.post("/api/nothing")
     assert reply.status == 404
-    assert reply.json["result"] == "error"
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert (reply.json["status"], reply.json["title"]) == (404, "Not Found")
     reply = await client.get("/api/login")
     assert (reply.status, reply.json["result"]) == (405, "error")
     assert "POST" in reply.headers["Allow"]
