@@ -15,7 +15,7 @@ from typing import Protocol
 from nexefax import __version__
 from nexefax.config import Config
 from nexefax.errors import DocumentError, HttpError, NumberError, SpaceError
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 from nexefax.fax.free_space import lack_of_space
 from nexefax.httpd import Handler, Request, Response, Router
 from nexefax.queue_list import Wanted, listed, shown
@@ -121,8 +121,8 @@ def count(connection: sqlite3.Connection) -> dict[str, object]:
         faxes[direction][state] = number
     return {
         "faxes": faxes,
-        "mails": records.count_mails(connection),
-        "mails_stuck": records.count_stuck_mails(connection, time.time() - STUCK_SECONDS),
+        "mails": mail_records.count_mails(connection),
+        "mails_stuck": mail_records.count_stuck_mails(connection, time.time() - STUCK_SECONDS),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 
 USUAL, MOST = 100, 10_000  # faxes in one list; whoever has more asks for less
 
@@ -66,6 +66,6 @@ def shown(connection: sqlite3.Connection, number: int) -> dict[str, Any] | None:
     return {
         "fax": asdict(fax),
         "attempts": [asdict(attempt) for attempt in records.attempts_of(connection, number)],
-        "mails": [asdict(mail) for mail in records.mails_of(connection, number)],
+        "mails": [asdict(mail) for mail in mail_records.mails_of(connection, number)],
         "events": [{"at": at, "text": text} for at, text in records.events_of(connection, number)],
     }

@@ -1,4 +1,4 @@
--- The journal, schema version 2. Times are seconds since 1970, UTC. States are the words of fax/job.py.
+-- The journal, schema version 3. Times are seconds since 1970, UTC. States are the words of fax/job.py.
 
 CREATE TABLE fax (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,      -- the number that people are told
@@ -36,12 +36,38 @@ CREATE TABLE fax (
     files_deleted REAL,                                   -- when its documents and pages were deleted for their age
     notes         TEXT    NOT NULL DEFAULT '[]',          -- JSON list of sentences
     request_id    TEXT,                                   -- what a page sends twice is taken once
-    spool_name    TEXT UNIQUE                             -- in: the TIFF's name in rx_dir
+    spool_name    TEXT UNIQUE,                            -- in: the TIFF's name in rx_dir
+    batch         TEXT    NOT NULL DEFAULT '',            -- out: the same for all that was sent at once to several numbers
+    to_name       TEXT    NOT NULL DEFAULT '',            -- out: whom the number belongs to
+    send_at       REAL,                                   -- out: not to be dialled before
+    composition   TEXT    NOT NULL DEFAULT '',            -- out: JSON, how documents become pages; fax/composition.py
+    deleted_at    REAL,                                   -- when somebody put it into the bin
+    deleted_by    TEXT    NOT NULL DEFAULT '',
+    read_at       REAL,                                   -- in: when somebody of the account first looked at it
+    search        TEXT    NOT NULL DEFAULT ''             -- what it is found by, casefolded; fax/records.py
 ) STRICT;
 
 CREATE UNIQUE INDEX fax_request ON fax (account, request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX fax_due ON fax (state, next_try);
 CREATE INDEX fax_age ON fax (files_deleted, changed);
+CREATE INDEX fax_list ON fax (account COLLATE NOCASE, direction, id);
+CREATE INDEX fax_unread ON fax (account COLLATE NOCASE) WHERE direction = 'in' AND read_at IS NULL;
+CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL;
+
+-- Who has looked at a received fax.
+CREATE TABLE fax_reader (
+    fax  INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
+    user TEXT    NOT NULL,
+    at   REAL    NOT NULL,                                -- the first time
+    PRIMARY KEY (fax, user)
+) STRICT, WITHOUT ROWID;
+
+-- Which faxes have changed, in order, for pages that follow what happens; the oldest rows go.
+CREATE TABLE change (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT    NOT NULL,
+    fax     INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE attempt (
     fax        INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
@@ -86,7 +112,7 @@ CREATE INDEX event_fax ON event (fax);
 CREATE TABLE mail (
     id         INTEGER PRIMARY KEY,
     fax        INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
-    kind       TEXT    NOT NULL CHECK (kind IN ('received', 'sent', 'failed')),
+    kind       TEXT    NOT NULL CHECK (kind IN ('received', 'sent', 'failed', 'forwarded')),
     state      TEXT    NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
     message_id TEXT    NOT NULL UNIQUE,                   -- the same for every repeat
     created    REAL    NOT NULL,
@@ -94,7 +120,10 @@ CREATE TABLE mail (
     next_try   REAL    NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
     error      TEXT    NOT NULL DEFAULT '',
-    UNIQUE (fax, kind)
+    address    TEXT    NOT NULL DEFAULT '',               -- forwarded: to whom; else the account's addresses
+    note       TEXT    NOT NULL DEFAULT '',               -- forwarded: what its sender wrote with it
+    user       TEXT    NOT NULL DEFAULT '',               -- forwarded: who did
+    UNIQUE (fax, kind, address)
 ) STRICT;
 
 CREATE INDEX mail_due ON mail (state, next_try);
@@ -111,3 +140,53 @@ CREATE TABLE session (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX session_expires ON session (expires);
+
+-- What users compose: kept from the first keystroke until it is sent, or left alone for a month.
+CREATE TABLE draft (
+    id       TEXT PRIMARY KEY,                            -- random, in addresses
+    account  TEXT NOT NULL,
+    user     TEXT NOT NULL,
+    created  REAL NOT NULL,
+    changed  REAL NOT NULL,
+    content  TEXT NOT NULL DEFAULT '{}',                  -- JSON, fax/drafts.py
+    sent     TEXT NOT NULL DEFAULT ''                     -- JSON: the faxes that it became; asked again, the same answer
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX draft_of ON draft (account, user, changed);
+
+CREATE TABLE draft_document (
+    draft  TEXT    NOT NULL REFERENCES draft (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,                              -- never given twice within a draft; its file's name
+    name   TEXT    NOT NULL,                              -- what the user calls it; never a path
+    size   INTEGER NOT NULL,                              -- bytes
+    PRIMARY KEY (draft, number)
+) STRICT, WITHOUT ROWID;
+
+-- What programs sign in with.
+CREATE TABLE api_token (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    account    TEXT NOT NULL,
+    user       TEXT NOT NULL,                             -- in whose name it acts
+    name       TEXT NOT NULL,                             -- what its maker calls it
+    token_hash BLOB NOT NULL UNIQUE,                      -- SHA-256
+    scopes     TEXT NOT NULL,                             -- words, separated by blanks: send, read
+    created    REAL NOT NULL,
+    last_used  REAL
+) STRICT;
+
+-- Calls to the programs of others (webhook_url), with retries like mail.
+CREATE TABLE webhook (
+    id       INTEGER PRIMARY KEY,
+    fax      INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
+    event    TEXT    NOT NULL,
+    body     TEXT    NOT NULL,                            -- JSON, as it was when it happened
+    state    TEXT    NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
+    created  REAL    NOT NULL,
+    changed  REAL    NOT NULL,
+    next_try REAL    NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error    TEXT    NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE INDEX webhook_due ON webhook (state, next_try);
+CREATE INDEX webhook_fax ON webhook (fax);

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 from nexefax.errors import JournalError
 from nexefax.migrations import MIGRATIONS
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "lock"
 RESTORING = "restoring"  # a folder that is there while a backup takes the place of what was there
@@ -39,6 +39,8 @@ class Journal:
         self._reader = reader
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="journal-write")
         self._read_thread = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
+        #: Called in the event loop after each write that was committed; they must be quick, and must not raise.
+        self.after_write: list[Callable[[], None]] = []
 
     @classmethod
     async def open(cls, data_dir: Path) -> Self:
@@ -76,7 +78,10 @@ class Journal:
 
         A cancelled caller does not undo a change that has begun.
         """
-        return await _run(self._write_thread, self._transaction, self._writer, "BEGIN IMMEDIATE", change)
+        result: T = await _run(self._write_thread, self._transaction, self._writer, "BEGIN IMMEDIATE", change)
+        for tell in self.after_write:
+            tell()
+        return result
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""

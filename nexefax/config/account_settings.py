@@ -1,8 +1,11 @@
 """The options of an account, for the same table as :mod:`nexefax.config.settings`."""
 
+# ruff: noqa: RUF009 - each default is a field() made by option(), evaluated once, as dataclasses want it
+
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from nexefax.config import fax_kinds, kinds
 from nexefax.config.options import option, required
@@ -88,3 +91,25 @@ class Account:
     info_phone: str = option(kinds.TEXT, "", "About the sender: phone number.")
     info_email: str = option(kinds.TEXT, "", "About the sender: mail address.")
     info_web: str = option(kinds.TEXT, "", "About the sender: website.")
+    cover: bool = option(
+        kinds.YES_NO, False, "Put a cover page on top of each fax, unless its sender says otherwise."
+    )
+    cover_template: Path | None = option(
+        kinds.PATH,
+        None,
+        "A file of your own that cover pages are made from; see the README for what it may hold.",
+        default="The one that comes with NexeFax",
+    )
+    admins: tuple[str, ...] = option(
+        kinds.USERS, (), "The users of this account who may add, change and remove its users on the page."
+    )
+    webhook_url: str = option(
+        kinds.HOOK_URL,
+        "",
+        "An address that is told what happens to faxes of this account, by POST requests with JSON.",
+    )
+    webhook_secret: str = option(
+        kinds.SECRET,
+        "",
+        "The secret that these requests are signed with (HMAC-SHA-256); needed with webhook_url.",
+    )

@@ -220,3 +220,31 @@ def _url(text: str) -> str:
 
 
 URL = Kind(_url, "The address of a web page")
+
+
+def _hook_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port, or half an IPv6 address
+        whole = False
+    if not whole or parts.fragment or "@" in parts.netloc or re.search(r"[^!-~]", text):
+        raise Refused(
+            "is no address that can be called",
+            "write one like https://example.com/faxes?key=1, without a user",
+        )
+    return text
+
+
+HOOK_URL = Kind(_hook_url, "An address that begins with https:// or http://")
+
+
+def _users(text: str) -> tuple[str, ...]:
+    names = [part.strip() for part in text.split(",")]
+    wrong = next((name for name in names if ":" in name), None)
+    if wrong is not None:
+        raise Refused(f"has {wrong!r} in it, which no user can be called", "write names separated by commas")
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+USERS = Kind(_users, "Names of users, separated by commas", folded=True)

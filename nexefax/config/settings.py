@@ -137,6 +137,11 @@ class General:
         "How many days after its end it is known that there was a fax, and what became of it; 0 is for ever. It stays "
         "known as long as its documents are kept, see retention_days.",
     )
+    page_cache_mb: int = option(
+        kinds.whole(1, 1_000_000, "megabytes"),
+        500,
+        "The most megabytes that pictures of pages for the web page may take in data_dir; the oldest make room.",
+    )
     data_dir: Path = option(
         fax_kinds.PLAIN_PATH,
         Path("/var/lib/nexefax"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from nexefax.config import Config
 from nexefax.durable import remove_file
 from nexefax.errors import SpoolError
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 from nexefax.fax.callfile import Spool
 from nexefax.fax.commands import ClearSpool, RememberLine, StopCall, WithdrawCall, WithdrawLetter, WriteLetter
 from nexefax.fax.events import Event
@@ -90,9 +90,9 @@ class Bookkeeper:
             records.add_event(connection, fax.id, now, after.text)
         for command in after.commands:
             if isinstance(command, WriteLetter):
-                records.add_mail(connection, fax.id, command.letter, self._message_id(), now)
+                mail_records.add_mail(connection, fax.id, command.letter, self._message_id(), now)
             elif isinstance(command, WithdrawLetter):
-                records.withdraw_mail(connection, fax.id, command.letter)
+                mail_records.withdraw_mail(connection, fax.id, command.letter)
             elif isinstance(command, RememberLine):
                 records.remember_line(connection, command.number, command.settings, now)
 

@@ -105,7 +105,7 @@ def _rendered(fax: Fax, event: DocumentRendered, _policy: Policy, now: float) ->
         resolution=event.resolution,
         line_seconds=event.line_seconds,
         notes=event.notes,
-        next_try=now,
+        next_try=max(now, fax.send_at or now),
     )
     return Step(ready, text=f"rendered: {count(event.pages, 'page')}, {event.resolution}")
 

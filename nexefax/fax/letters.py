@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nexefax.config import Account, Config
 from nexefax.errors import MailDelayed, MailTooLarge
-from nexefax.fax import notices, records
+from nexefax.fax import mail_records, notices, records
 from nexefax.fax.commands import Letter as Kind
 from nexefax.fax.folders import Folders
 from nexefax.fax.large_faxes import kept_sentences
@@ -31,7 +31,7 @@ class Letters:
         self._folders = folders
         self._config = config
 
-    async def deliver(self, mail: records.Mail, fax: records.Fax) -> None:
+    async def deliver(self, mail: mail_records.Mail, fax: records.Fax) -> None:
         """Deliver the letter ``mail`` about ``fax``. Raises MailDelayed or MailRefused."""
         config = self._config()
         account = config.account(fax.account)
@@ -62,7 +62,7 @@ class Letters:
 
     async def _write(
         self,
-        mail: records.Mail,
+        mail: mail_records.Mail,
         fax: records.Fax,
         account: Account,
         files: tuple[Attachment, ...],
@@ -107,7 +107,9 @@ class Letters:
             days=config.general.retention_days,
         )
 
-    def _attachments(self, mail: records.Mail, fax: records.Fax, account: Account) -> tuple[Attachment, ...]:
+    def _attachments(
+        self, mail: mail_records.Mail, fax: records.Fax, account: Account
+    ) -> tuple[Attachment, ...]:
         stem = notices.file_stem(fax)
         if mail.kind != Kind.RECEIVED:
             return _present((self._folders.fax_tiff(fax.id), f"{stem}.tiff", TIFF))

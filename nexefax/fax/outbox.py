@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from nexefax.errors import JournalError, MailDelayed, MailRefused, MailServerDown
-from nexefax.fax import events, records
+from nexefax.fax import events, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.commands import Letter
 from nexefax.fax.fault_log import tell_fault
@@ -40,7 +40,7 @@ class Outbox:
     def __init__(
         self,
         bookkeeper: Bookkeeper,
-        deliver: Callable[[records.Mail, records.Fax], Awaitable[None]],
+        deliver: Callable[[mail_records.Mail, records.Fax], Awaitable[None]],
     ) -> None:
         self._bookkeeper = bookkeeper
         self._journal = bookkeeper.journal
@@ -59,7 +59,7 @@ class Outbox:
             pause = IDLE_SECONDS
             try:
                 await self.deliver_due()
-                due = await self._journal.read(records.next_mail)
+                due = await self._journal.read(mail_records.next_mail)
                 if due is not None:
                     pause = min(max(due - time.time(), 0.1), IDLE_SECONDS)
             except Exception as error:
@@ -73,11 +73,11 @@ class Outbox:
     async def deliver_due(self) -> None:
         """Deliver every letter that is due now."""
         now = time.time()
-        for mail in await self._journal.read(lambda connection: records.due_mails(connection, now)):
+        for mail in await self._journal.read(lambda connection: mail_records.due_mails(connection, now)):
             await self._try(mail)
             _pass_cancellation_on()
 
-    async def _try(self, mail: records.Mail) -> None:
+    async def _try(self, mail: mail_records.Mail) -> None:
         fax = await self._journal.read(lambda connection: records.load_fax(connection, mail.fax))
         if fax is None:  # the foreign key deletes letters with their fax; between two reads it may go
             return
@@ -101,10 +101,12 @@ class Outbox:
                 # The server is back: what waits for it need not wait its time out. Not at every mail that goes well:
                 # one whose recipient's mailbox is full would be tried each time.
                 self._server_is_down = False
-                await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
+                await self._journal.write(
+                    lambda connection: mail_records.hasten_mails(connection, time.time())
+                )
                 self._wake.set()
 
-    async def _end(self, mail: records.Mail, event: events.MailAccepted | events.MailRefused) -> None:
+    async def _end(self, mail: mail_records.Mail, event: events.MailAccepted | events.MailRefused) -> None:
         """Close a letter; a received fax ends with it, in the same transaction.
 
         A journal that can't be written is waited for: a letter that was accepted would be sent again and again.
@@ -116,7 +118,9 @@ class Outbox:
                     await self._save(mail)
                 else:
                     await self._bookkeeper.record(
-                        mail.fax, event, also=lambda connection, _fax: records.save_mail(connection, ended)
+                        mail.fax,
+                        event,
+                        also=lambda connection, _fax: mail_records.save_mail(connection, ended),
                     )
             except JournalError as error:
                 log.error("fax %d: its mail is %s, but that can't be noted: %s", mail.fax, mail.state, error)
@@ -124,14 +128,14 @@ class Outbox:
             else:
                 return
 
-    async def _delay(self, mail: records.Mail, fax: records.Fax, reason: str) -> None:
+    async def _delay(self, mail: mail_records.Mail, fax: records.Fax, reason: str) -> None:
         delay = delay_after(mail.attempts)
         log.warning("fax %d: mail not delivered, next try in %d s: %s", fax.id, delay, reason)
         await self._save(replace(mail, error=reason, next_try=time.time() + delay))
 
-    async def _save(self, mail: records.Mail) -> None:
+    async def _save(self, mail: mail_records.Mail) -> None:
         changed = replace(mail, changed=time.time())
-        await self._journal.write(lambda connection: records.save_mail(connection, changed))
+        await self._journal.write(lambda connection: mail_records.save_mail(connection, changed))
 
 
 def _pass_cancellation_on() -> None:

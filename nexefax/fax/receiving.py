@@ -21,7 +21,7 @@ from nexefax.durable import (
     write_file,
 )
 from nexefax.errors import ChildError, JournalError
-from nexefax.fax import convert, events, job, records
+from nexefax.fax import convert, events, job, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper, clear_spool, spooled
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders, read_outcome
@@ -97,14 +97,14 @@ class Receiving:
         for fax in await self._in_state(job.State.UNDELIVERABLE):
             if self._config.account(fax.account) is None:
                 continue
-            letters = await self._journal.read(lambda c, fax_id=fax.id: records.mails_of(c, fax_id))  # type: ignore[misc]
+            letters = await self._journal.read(lambda c, fax_id=fax.id: mail_records.mails_of(c, fax_id))  # type: ignore[misc]
             if not letters:
                 await self._bookkeeper.record(fax.id, events.AccountAppeared())
                 continue
             await self._bookkeeper.record(
                 fax.id,
                 events.LetterTakenUp(),
-                also=lambda connection, after: records.requeue_mails(connection, after.id, time.time()),
+                also=lambda connection, after: mail_records.requeue_mails(connection, after.id, time.time()),
             )
         self.nudge()
 

@@ -54,6 +54,26 @@ class Fax:
     notes: tuple[str, ...] = ()
     request_id: str | None = None
     spool_name: str | None = None
+    batch: str = ""
+    to_name: str = ""
+    send_at: float | None = None
+    composition: str = ""
+    deleted_at: float | None = None
+    deleted_by: str = ""
+    read_at: float | None = None
+
+    @property
+    def searched(self) -> str:
+        """What it is found by, casefolded: a line for each of the words that people know it by."""
+        known = (
+            self.number,
+            self.to_name or self.caller_name,
+            self.station,
+            self.user,
+            self.subject,
+            self.document_name,
+        )
+        return "\n".join(known).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +96,6 @@ class Attempt:
     line_settings: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One letter of the outbox; it is written anew from the fax for each delivery, under one Message-ID."""
-
-    id: int
-    fax: int
-    kind: str
-    state: str
-    message_id: str
-    created: float
-    changed: float
-    next_try: float
-    attempts: int
-    error: str
-
-
 # What was written later than now was written by a clock that was ahead: it does not wait until that time comes again.
 CLOCK_SLACK = 60.0  # seconds that NTP may take back without anybody being surprised
 
@@ -100,6 +104,7 @@ _FAX_FIELDS = tuple(field.name for field in dataclasses.fields(Fax))
 
 def _fax(row: sqlite3.Row) -> Fax:
     values = dict(row)
+    del values["search"]
     for name in ("incomplete", "doubtful", "arrived", "tiff_wanted"):
         values[name] = bool(values[name])
     values["notes"] = tuple(json.loads(values["notes"]))
@@ -109,7 +114,13 @@ def _fax(row: sqlite3.Row) -> Fax:
 def _fax_columns(fax: Fax) -> dict[str, object]:
     columns = {name: getattr(fax, name) for name in _FAX_FIELDS if name != "id"}
     columns["notes"] = json.dumps(fax.notes, ensure_ascii=False)
+    columns["search"] = fax.searched
     return columns
+
+
+def note_change(connection: sqlite3.Connection, account: str, fax_id: int) -> None:
+    """Let pages that follow an account know that something about a fax is different now."""
+    connection.execute("INSERT INTO change (account, fax) VALUES (?, ?)", (account, fax_id))
 
 
 def add_fax(connection: sqlite3.Connection, fax: Fax) -> int:
@@ -122,7 +133,9 @@ def add_fax(connection: sqlite3.Connection, fax: Fax) -> int:
         f"INSERT INTO fax ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
         tuple(columns.values()),
     )
-    return int(cursor.lastrowid or 0)  # an INSERT always has one
+    fax_id = int(cursor.lastrowid or 0)  # an INSERT always has one
+    note_change(connection, fax.account, fax_id)
+    return fax_id
 
 
 def skip_numbers(connection: sqlite3.Connection, last: int) -> None:
@@ -140,6 +153,7 @@ def save_fax(connection: sqlite3.Connection, fax: Fax) -> None:
         f"UPDATE fax SET {assignments} WHERE id = ?",
         (*columns.values(), fax.id),
     )
+    note_change(connection, fax.account, fax.id)
 
 
 def load_fax(connection: sqlite3.Connection, fax_id: int) -> Fax | None:
@@ -205,6 +219,15 @@ def set_reasons(connection: sqlite3.Connection, reasons: Mapping[int, str]) -> N
     connection.executemany(
         "UPDATE fax SET reason = ? WHERE id = ? AND state = 'ready'",
         [(reason, fax) for fax, reason in reasons.items()],
+    )
+    note_changes(connection, reasons)
+
+
+def note_changes(connection: sqlite3.Connection, faxes: Iterable[int]) -> None:
+    """`note_change` for faxes by their ids."""
+    connection.executemany(
+        "INSERT INTO change (account, fax) SELECT account, id FROM fax WHERE id = ?",
+        [(fax,) for fax in faxes],
     )
 
 
@@ -273,75 +296,3 @@ def events_of(connection: sqlite3.Connection, fax_id: int) -> list[tuple[float, 
     """Return the fax's timeline as (time, text)."""
     rows = connection.execute("SELECT at, text FROM event WHERE fax = ? ORDER BY id", (fax_id,))
     return [(row[0], row[1]) for row in rows]
-
-
-def add_mail(connection: sqlite3.Connection, fax_id: int, kind: str, message_id: str, now: float) -> None:
-    """Put a letter about a fax into the outbox, once for each kind."""
-    connection.execute(
-        "INSERT OR IGNORE INTO mail (fax, kind, state, message_id, created, changed, next_try)"
-        " VALUES (?, ?, 'waiting', ?, ?, ?, ?)",
-        (fax_id, kind, message_id, now, now, now),
-    )
-
-
-def due_mails(connection: sqlite3.Connection, now: float) -> list[Mail]:
-    """Return the letters to deliver now, longest waiting first."""
-    rows = connection.execute(
-        "SELECT * FROM mail WHERE state = 'waiting' AND (next_try <= ? OR changed > ?) ORDER BY next_try, id",
-        (now, now + CLOCK_SLACK),
-    )
-    return [Mail(**dict(row)) for row in rows]
-
-
-def next_mail(connection: sqlite3.Connection) -> float | None:
-    """Return the time of the next delivery."""
-    value: float | None = connection.execute(
-        "SELECT min(next_try) FROM mail WHERE state = 'waiting'"
-    ).fetchone()[0]
-    return value
-
-
-def hasten_mails(connection: sqlite3.Connection, now: float) -> None:
-    """Make every waiting letter due now."""
-    connection.execute("UPDATE mail SET next_try = ? WHERE state = 'waiting' AND next_try > ?", (now, now))
-
-
-def requeue_mails(connection: sqlite3.Connection, fax_id: int, now: float) -> None:
-    """Make the letters about a fax that are not accepted, refused ones too, wait for delivery now."""
-    connection.execute(
-        "UPDATE mail SET state = 'waiting', next_try = ?, changed = ?, attempts = 0"
-        " WHERE fax = ? AND state <> 'accepted'",
-        (now, now, fax_id),
-    )
-
-
-def withdraw_mail(connection: sqlite3.Connection, fax_id: int, kind: str) -> None:
-    """Remove a letter that still waits: what it says is no longer true."""
-    connection.execute("DELETE FROM mail WHERE fax = ? AND kind = ? AND state = 'waiting'", (fax_id, kind))
-
-
-def save_mail(connection: sqlite3.Connection, mail: Mail) -> None:
-    """Write what may change of a letter: its state, tries and error."""
-    connection.execute(
-        "UPDATE mail SET state = ?, changed = ?, next_try = ?, attempts = ?, error = ? WHERE id = ?",
-        (mail.state, mail.changed, mail.next_try, mail.attempts, mail.error, mail.id),
-    )
-
-
-def mails_of(connection: sqlite3.Connection, fax_id: int) -> list[Mail]:
-    """Return the letters about a fax."""
-    return [
-        Mail(**dict(row))
-        for row in connection.execute("SELECT * FROM mail WHERE fax = ? ORDER BY id", (fax_id,))
-    ]
-
-
-def count_mails(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return how many letters there are by state."""
-    return {row[0]: row[1] for row in connection.execute("SELECT state, count(*) FROM mail GROUP BY state")}
-
-
-def count_stuck_mails(connection: sqlite3.Connection, before: float) -> int:
-    """Return how many letters written before this time still wait."""
-    row = connection.execute("SELECT count(*) FROM mail WHERE state = 'waiting' AND created < ?", (before,))
-    return int(row.fetchone()[0])

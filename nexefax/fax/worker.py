@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nexefax.config import Config
 from nexefax.durable import write_file
-from nexefax.fax import events, records
+from nexefax.fax import events, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.folders import Folders, read_outcome, with_suffix
 from nexefax.fax.free_space import SpaceWatch, require_space
@@ -51,7 +51,7 @@ class Worker:
         # A new or restored journal must not give a number away that has a folder: its old TIFF would be taken for new.
         highest = await asyncio.to_thread(self._folders.highest_number)
         await self._journal.write(lambda connection: records.skip_numbers(connection, highest))
-        await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
+        await self._journal.write(lambda connection: mail_records.hasten_mails(connection, time.time()))
         await self._sending.recover()
         await self._receiving.recover()
 
@@ -78,12 +78,12 @@ class Worker:
     async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
         """Do not wait for the next try of a fax, nor of its letters, also of refused ones. None when there is none."""
         fax = await self._sending.retry_now(fax_id, by)
-        letters = await self._journal.read(lambda c: records.mails_of(c, fax_id))
+        letters = await self._journal.read(lambda c: mail_records.mails_of(c, fax_id))
         if fax is not None and letters:
             await self._bookkeeper.record(
                 fax_id,
                 events.LetterTakenUp(),
-                also=lambda connection, after: records.requeue_mails(connection, after.id, time.time()),
+                also=lambda connection, after: mail_records.requeue_mails(connection, after.id, time.time()),
             )
             self._outbox.wake()
         return await self._journal.read(lambda c: records.load_fax(c, fax_id))
@@ -99,7 +99,7 @@ class Worker:
         Whoever has mended the mail server's options does not want to wait for the next try.
         """
         await self._receiving.look_for_accounts()
-        await self._journal.write(lambda connection: records.hasten_mails(connection, time.time()))
+        await self._journal.write(lambda connection: mail_records.hasten_mails(connection, time.time()))
         self._outbox.wake()
 
     def nudge_received(self) -> None:

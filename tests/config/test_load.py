@@ -369,7 +369,7 @@ def test_no_accounts_is_a_warning(tmp_path: Path) -> None:
 
 def test_default_sections_hold_for_all_accounts(tmp_path: Path) -> None:
     text = "[DEFAULT]\nrx_email_to=fax@example.com\ntx_name=House\nodd=1\n"
-    text += "[a]\ntx_number=1\n[b]\ntx_number=2\ntx_name=B\nodder=1"
+    text += "[a]\ntx_number=1\n[b]\ntx_number=2\ntx_name=B\nstrange=1"
     loaded = load(tmp_path, "[DEFAULT]\nport_http=81\ndebug=yes", text)
     assert [(account.id, account.tx_name) for account in loaded.accounts.values()] == [
         ("a", "House"),
@@ -377,7 +377,7 @@ def test_default_sections_hold_for_all_accounts(tmp_path: Path) -> None:
     ]
     assert (loaded.server.port_http, loaded.logging.debug) == (81, True)
     assert loaded.warnings == (
-        "accounts.conf, line 10, [b]: the option odder is unknown here and ignored",
+        "accounts.conf, line 10, [b]: the option strange is unknown here and ignored",
         "accounts.conf, line 4, [DEFAULT]: the option odd is unknown here and ignored",
     )
 

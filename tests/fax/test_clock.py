@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 from nexefax.fax.records import CLOCK_SLACK
 from tests.fax.workshop import Workshop, open_workshop
 
@@ -39,11 +39,11 @@ async def test_what_waits_for_a_time_that_a_wrong_clock_said_is_due(
         await shop.add(state=state, changed=changed, next_try=next_try)
 
     def mail(connection: object) -> None:
-        records.add_mail(connection, 1, "sent", "<1@x>", changed)  # type: ignore[arg-type]  # the journal's
+        mail_records.add_mail(connection, 1, "sent", "<1@x>", changed)  # type: ignore[arg-type]  # the journal's
         connection.execute("UPDATE mail SET next_try = ?", (next_try,))  # type: ignore[attr-defined]
 
     await shop.journal.write(mail)
     queued = await shop.journal.read(lambda c: records.due_faxes(c, "queued", NOW))
     ready = await shop.journal.read(lambda c: records.due_calls(c, NOW))
-    mails = await shop.journal.read(lambda c: records.due_mails(c, NOW))
+    mails = await shop.journal.read(lambda c: mail_records.due_mails(c, NOW))
     assert [bool(queued), bool(ready), bool(mails)] == [due] * 3

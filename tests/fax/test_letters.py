@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nexefax.errors import MailRefused, MailTooLarge
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 from nexefax.fax.letters import Letters
 from tests.fax.workshop import Workshop, open_workshop
 from tests.mail.letters import text_of
@@ -45,7 +45,7 @@ async def received(shop: Workshop, megabytes: float, **more: object) -> records.
 
 async def delivered(shop: Workshop, fax: records.Fax, kind: str = "received", **box: str) -> EmailMessage:
     mailbox = Mailbox(**box)  # type: ignore[arg-type]  # texts only
-    mail = records.Mail(1, fax.id, kind, "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
+    mail = mail_records.Mail(1, fax.id, kind, "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
     async with mail_server(mailbox, data_size_limit=64 * MEGABYTE) as port:
         configure(shop, smtp_host="127.0.0.1", smtp_port=port)
         await Letters(shop.journal, shop.folders, lambda: shop.config).deliver(mail, fax)
@@ -123,7 +123,7 @@ async def test_a_server_that_takes_less_than_mail_max_mb_gets_the_link(
 ) -> None:
     fax = await received(shop, 1)
     configure(shop, public_url="https://fax.example.com")
-    mail = records.Mail(1, fax.id, "received", "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
+    mail = mail_records.Mail(1, fax.id, "received", "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
     mailbox = Strict()
     async with mail_server(mailbox) as port:
         configure(shop, smtp_host="127.0.0.1", smtp_port=port)
@@ -147,7 +147,7 @@ async def test_what_bounces_goes_to_people_and_causes_nothing(shop: Workshop) ->
     """RFC 3834: no machine is to answer; a report of a failure goes to from_email, never to NexeFax."""
     fax = await received(shop, 1)
     mailbox = Mailbox()
-    mail = records.Mail(1, fax.id, "received", "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
+    mail = mail_records.Mail(1, fax.id, "received", "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
     configure(shop, from_email="nexefax@pbx.example")
     async with mail_server(mailbox) as port:
         configure(shop, smtp_host="127.0.0.1", smtp_port=port)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexefax.errors import JournalError, SpoolError
-from nexefax.fax import events, job, outbox, records, sending
+from nexefax.fax import events, job, mail_records, outbox, records, sending
 from nexefax.fax.callfile import Spool
 from nexefax.fax.outbox import Outbox
 from tests.fax.workshop import Workshop, open_workshop
@@ -91,7 +91,7 @@ async def test_the_outbox_goes_on_after_a_fault(
 ) -> None:
     monkeypatch.setattr(outbox, "IDLE_SECONDS", 0.0)
 
-    async def deliver(_mail: records.Mail, _fax: records.Fax) -> None:
+    async def deliver(_mail: mail_records.Mail, _fax: records.Fax) -> None:
         raise AssertionError("there is no letter")
 
     box = Outbox(shop.bookkeeper, deliver)

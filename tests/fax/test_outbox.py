@@ -10,13 +10,13 @@ import pytest
 
 from nexefax.config import Config
 from nexefax.errors import MailDelayed, MailRefused, MailServerDown
-from nexefax.fax import job, records
+from nexefax.fax import job, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.outbox import FIRST_DELAY, LONGEST_DELAY, Outbox, delay_after
 from nexefax.fax.smtp import PATIENT_TRIES
 from nexefax.store import Journal
 
-Deliver = Callable[[records.Mail, records.Fax], Awaitable[None]]
+Deliver = Callable[[mail_records.Mail, records.Fax], Awaitable[None]]
 FAX = records.Fax(id=0, direction="out", account="ACME", state=job.State.SENT, created=1.0, changed=1.0)
 
 
@@ -30,15 +30,15 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 async def outbox_with_letter(journal: Journal, deliver: Deliver) -> Outbox:
     def add(connection: object) -> None:
         fax = records.add_fax(connection, FAX)  # type: ignore[arg-type]  # the journal's connection
-        records.add_mail(connection, fax, "sent", "<1@pbx.example>", 1.0)  # type: ignore[arg-type]
+        mail_records.add_mail(connection, fax, "sent", "<1@pbx.example>", 1.0)  # type: ignore[arg-type]
 
     await journal.write(add)
     unused = cast(Config, None)  # a letter about a sent fax needs no policy
     return Outbox(Bookkeeper(journal, lambda: unused, lambda: None), deliver)
 
 
-async def the_letter(journal: Journal) -> records.Mail:
-    return (await journal.read(lambda connection: records.mails_of(connection, 1)))[0]
+async def the_letter(journal: Journal) -> mail_records.Mail:
+    return (await journal.read(lambda connection: mail_records.mails_of(connection, 1)))[0]
 
 
 def test_delays_double_up_to_a_day_with_jitter() -> None:
@@ -62,7 +62,7 @@ def test_delays_double_up_to_a_day_with_jitter() -> None:
 async def test_a_letter_that_is_not_taken_is_kept_with_the_reason(
     journal: Journal, error: Exception, state: str, said: str
 ) -> None:
-    async def deliver(_mail: records.Mail, _fax: records.Fax) -> None:
+    async def deliver(_mail: mail_records.Mail, _fax: records.Fax) -> None:
         raise error
 
     outbox = await outbox_with_letter(journal, deliver)
@@ -74,7 +74,7 @@ async def test_a_letter_that_is_not_taken_is_kept_with_the_reason(
 async def test_a_letter_that_is_taken_is_not_sent_again(journal: Journal) -> None:
     delivered = []
 
-    async def deliver(mail: records.Mail, fax: records.Fax) -> None:
+    async def deliver(mail: mail_records.Mail, fax: records.Fax) -> None:
         delivered.append((mail.message_id, fax.id))
 
     outbox = await outbox_with_letter(journal, deliver)
@@ -95,14 +95,14 @@ async def test_a_server_that_is_back_calls_what_waits_for_it_but_not_what_waits_
     failures = [error]
     found = []
 
-    async def deliver(_mail: records.Mail, fax: records.Fax) -> None:
+    async def deliver(_mail: mail_records.Mail, fax: records.Fax) -> None:
         found.append(fax.id)
         if failures:
             raise failures.pop()
 
     def add(connection: sqlite3.Connection) -> None:
         fax = records.add_fax(connection, FAX)
-        records.add_mail(connection, fax, "sent", f"<{fax}@pbx.example>", 1.0)
+        mail_records.add_mail(connection, fax, "sent", f"<{fax}@pbx.example>", 1.0)
 
     outbox = await outbox_with_letter(journal, deliver)
     await outbox.deliver_due()
@@ -116,7 +116,7 @@ async def test_a_server_that_is_back_calls_what_waits_for_it_but_not_what_waits_
 
 
 async def is_waiting(journal: Journal, fax: int) -> bool:
-    (mail,) = await journal.read(lambda connection: records.mails_of(connection, fax))
+    (mail,) = await journal.read(lambda connection: mail_records.mails_of(connection, fax))
     return mail.state == "waiting"
 
 
@@ -124,7 +124,7 @@ async def test_a_repeat_has_the_same_message_id_and_date(journal: Journal) -> No
     failures = [MailDelayed("the connection broke after the data"), MailDelayed("and again")]
     found = []
 
-    async def deliver(mail: records.Mail, _fax: records.Fax) -> None:
+    async def deliver(mail: mail_records.Mail, _fax: records.Fax) -> None:
         found.append((mail.message_id, mail.created, mail.attempts))
         if failures:
             raise failures.pop()
@@ -132,7 +132,7 @@ async def test_a_repeat_has_the_same_message_id_and_date(journal: Journal) -> No
     outbox = await outbox_with_letter(journal, deliver)
     for _ in range(3):
         await outbox.deliver_due()
-        await journal.write(lambda connection: records.hasten_mails(connection, 1.0))
+        await journal.write(lambda connection: mail_records.hasten_mails(connection, 1.0))
     assert found == [("<1@pbx.example>", 1.0, attempt) for attempt in (1, 2, 3)]
 
 
@@ -140,7 +140,7 @@ async def test_a_cancellation_that_a_library_forgets_still_ends_the_loop(journal
     """asyncio.wait_for of Python 3.11 does so when result and cancellation come together; the daemon hung then."""
     delivering = asyncio.Event()
 
-    async def deliver(_mail: records.Mail, _fax: records.Fax) -> None:
+    async def deliver(_mail: mail_records.Mail, _fax: records.Fax) -> None:
         delivering.set()
         try:
             await asyncio.Event().wait()

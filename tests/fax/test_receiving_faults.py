@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nexefax.errors import ChildFailed, JournalError
-from nexefax.fax import convert, events, job, records
+from nexefax.fax import convert, events, job, mail_records, records
 from nexefax.fax.bookkeeper import clear_spool
 from nexefax.fax.outcome import Outcome
 from nexefax.fax.spool_files import is_written
@@ -200,14 +200,14 @@ async def test_what_was_kept_is_taken_up_when_the_configuration_may_have_been_co
     nobodys = await shop.add(direction="in", state="undeliverable", spool_name="z", account="GONE")
 
     def refuse(connection: sqlite3.Connection) -> None:
-        records.add_mail(connection, refused.id, "received", "<1@x>", 1.0)
+        mail_records.add_mail(connection, refused.id, "received", "<1@x>", 1.0)
         connection.execute("UPDATE mail SET state = 'refused', attempts = 3")
 
     await shop.journal.write(refuse)
     await shop.receiving.look_for_accounts()
     states = [(await shop.fax(fax.id)).state for fax in (kept, refused, nobodys)]
     assert states == ["received", "delivering", "undeliverable"]
-    (letter,) = await shop.journal.read(lambda c: records.mails_of(c, refused.id))
+    (letter,) = await shop.journal.read(lambda c: mail_records.mails_of(c, refused.id))
     assert (letter.state, letter.attempts, letter.message_id) == ("waiting", 0, "<1@x>")
 
 

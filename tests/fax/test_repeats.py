@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 from nexefax.fax.letters import Letters
 from nexefax.fax.repeats import PAGE_SECONDS, REPEAT_SECONDS, is_near, is_repeat, page_sizes, repeat_sentence
 from tests.fax.workshop import Workshop, open_workshop
@@ -177,7 +177,7 @@ async def receive(shop: Workshop, ended: int, *pages: Image.Image, **more: str) 
 
 async def mailed(shop: Workshop, fax: records.Fax) -> EmailMessage:
     mailbox = Mailbox()
-    (mail,) = await shop.journal.read(lambda connection: records.mails_of(connection, fax.id))
+    (mail,) = await shop.journal.read(lambda connection: mail_records.mails_of(connection, fax.id))
     async with mail_server(mailbox) as port:
         email = replace(shop.config.email, method="smtp", smtp_host="127.0.0.1", smtp_port=port)
         config = replace(shop.config, email=email)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.fax import records, retention
+from nexefax.fax import mail_records, records, retention
 from nexefax.fax.job import State
 from nexefax.fax.retention import DAY, ENDS, MOST_AT_A_LOOK, STEADY_SECONDS, Retention, seconds_since_boot
 from tests.fax.workshop import Workshop, open_workshop
@@ -92,7 +92,7 @@ def folder_of(shop: Workshop, fax: records.Fax) -> Path:
 
 async def mail(shop: Workshop, fax: records.Fax, state: str) -> None:
     def add(connection: object) -> None:
-        records.add_mail(connection, fax.id, "sent", f"<{fax.id}@x>", NOW)  # type: ignore[arg-type]  # the journal's
+        mail_records.add_mail(connection, fax.id, "sent", f"<{fax.id}@x>", NOW)  # type: ignore[arg-type]  # the journal's
         connection.execute("UPDATE mail SET state = ? WHERE fax = ?", (state, fax.id))  # type: ignore[attr-defined]
 
     await shop.journal.write(add)

@@ -14,7 +14,7 @@ import pytest
 from nexefax.control import spool_warnings
 from nexefax.daemon import prepare_scratch
 from nexefax.errors import ConfigError, JournalError, MailDelayed, SpoolError
-from nexefax.fax import events, records
+from nexefax.fax import events, mail_records, records
 from nexefax.fax.callfile import Spool
 from nexefax.fax.cause import Cause, unknown
 from nexefax.fax.letters import Letters
@@ -131,7 +131,7 @@ async def test_a_removed_account_is_named_and_not_blamed_on_the_telephone_system
 
 async def test_a_received_fax_is_never_mailed_without_the_fax(shop: Workshop) -> None:
     fax = await shop.add(direction="in", state="delivering", spool_name=NAME)
-    mail = records.Mail(1, fax.id, "received", "waiting", "<1@x>", 1.0, 1.0, 1.0, 1, "")
+    mail = mail_records.Mail(1, fax.id, "received", "waiting", "<1@x>", 1.0, 1.0, 1.0, 1, "")
     letters = Letters(shop.journal, shop.folders, lambda: shop.config)
     with pytest.raises(MailDelayed, match="its files are missing"):
         await letters.deliver(mail, fax)
@@ -142,7 +142,7 @@ async def test_an_accepted_letter_is_noted_before_any_other_is_sent(
 ) -> None:
     monkeypatch.setattr("nexefax.fax.outbox.JOURNAL_RETRY", 0)
     fax = await shop.add(state="sent")
-    await shop.journal.write(lambda c: records.add_mail(c, fax.id, "sent", "<1@x>", 1.0))
+    await shop.journal.write(lambda c: mail_records.add_mail(c, fax.id, "sent", "<1@x>", 1.0))
     delivered: list[str] = []
     failures = [JournalError("disk full"), JournalError("disk full")]
     write = shop.journal.write
@@ -152,13 +152,13 @@ async def test_an_accepted_letter_is_noted_before_any_other_is_sent(
             raise failures.pop()
         return await write(change)  # type: ignore[arg-type]
 
-    async def deliver(mail: records.Mail, _fax: records.Fax) -> None:
+    async def deliver(mail: mail_records.Mail, _fax: records.Fax) -> None:
         delivered.append(mail.message_id)
 
     monkeypatch.setattr(shop.journal, "write", fail_twice)
     await Outbox(shop.bookkeeper, deliver).deliver_due()
     assert delivered == ["<1@x>"]
-    letters = await shop.journal.read(lambda c: records.mails_of(c, fax.id))
+    letters = await shop.journal.read(lambda c: mail_records.mails_of(c, fax.id))
     assert [letter.state for letter in letters] == ["accepted"]
 
 
@@ -168,17 +168,17 @@ async def test_the_first_mail_that_gets_through_calls_the_others(shop: Workshop)
 
     def add(connection: object) -> None:
         for fax in (first, second):
-            records.add_mail(connection, fax.id, "sent", f"<{fax.id}@x>", 1.0)  # type: ignore[arg-type]
+            mail_records.add_mail(connection, fax.id, "sent", f"<{fax.id}@x>", 1.0)  # type: ignore[arg-type]
         connection.execute("UPDATE mail SET attempts = 5")  # type: ignore[attr-defined]
         connection.execute("UPDATE mail SET next_try = ? WHERE fax = ?", (later, second.id))  # type: ignore[attr-defined]
 
     await shop.journal.write(add)
 
-    async def deliver(_mail: records.Mail, _fax: records.Fax) -> None:
+    async def deliver(_mail: mail_records.Mail, _fax: records.Fax) -> None:
         return
 
     await Outbox(shop.bookkeeper, deliver).deliver_due()
-    due = await shop.journal.read(records.next_mail)
+    due = await shop.journal.read(mail_records.next_mail)
     assert due is not None
     assert due <= time.time()
 

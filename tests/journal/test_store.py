@@ -8,7 +8,7 @@ import pytest
 
 from nexefax import store
 from nexefax.errors import JournalError
-from nexefax.fax import records
+from nexefax.fax import mail_records, records
 from nexefax.fax.records import Attempt, Fax
 from nexefax.store import JOURNAL_NAME, Journal, read_only
 
@@ -132,17 +132,17 @@ async def test_attempts_mails_and_events_belong_to_their_fax(tmp_path: Path) -> 
         fax = records.add_fax(connection, FAX)
         records.save_attempt(connection, Attempt(fax, 1, 1.0, 2.0))
         records.save_attempt(connection, Attempt(fax, 1, 1.0, 2.0, ended=2.0, cause="busy"))
-        records.add_mail(connection, fax, "sent", "<a@b>", 5.0)
-        records.add_mail(connection, fax, "sent", "<c@d>", 6.0)
+        mail_records.add_mail(connection, fax, "sent", "<a@b>", 5.0)
+        mail_records.add_mail(connection, fax, "sent", "<c@d>", 6.0)
         records.add_event(connection, fax, 3.0, "rendered")
         return fax
 
     fax = await journal.write(fill)
     assert [a.cause for a in await journal.read(lambda c: records.attempts_of(c, fax))] == ["busy"]
-    assert [m.message_id for m in await journal.read(lambda c: records.mails_of(c, fax))] == ["<a@b>"]
+    assert [m.message_id for m in await journal.read(lambda c: mail_records.mails_of(c, fax))] == ["<a@b>"]
     assert await journal.read(lambda c: records.events_of(c, fax)) == [(3.0, "rendered")]
-    assert await journal.read(records.next_mail) == 5.0
-    assert await journal.read(records.count_mails) == {"waiting": 1}
+    assert await journal.read(mail_records.next_mail) == 5.0
+    assert await journal.read(mail_records.count_mails) == {"waiting": 1}
     assert await journal.read(lambda c: records.load_attempt(c, fax, 2)) is None
     await journal.close()
 

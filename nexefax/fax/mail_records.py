@@ -1,0 +1,103 @@
+"""The rows of the journal that are about letters: the durable outbox, as SQL.
+
+Functions take the connection of a transaction that :class:`nexefax.store.Journal` runs; none commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from nexefax.fax.records import CLOCK_SLACK, note_changes
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One letter of the outbox; it is written anew from the fax for each delivery, under one Message-ID."""
+
+    id: int
+    fax: int
+    kind: str
+    state: str
+    message_id: str
+    created: float
+    changed: float
+    next_try: float
+    attempts: int
+    error: str
+    address: str = ""
+    note: str = ""
+    user: str = ""
+
+
+def add_mail(connection: sqlite3.Connection, fax_id: int, kind: str, message_id: str, now: float) -> None:
+    """Put a letter about a fax into the outbox, once for each kind."""
+    connection.execute(
+        "INSERT OR IGNORE INTO mail (fax, kind, state, message_id, created, changed, next_try)"
+        " VALUES (?, ?, 'waiting', ?, ?, ?, ?)",
+        (fax_id, kind, message_id, now, now, now),
+    )
+
+
+def due_mails(connection: sqlite3.Connection, now: float) -> list[Mail]:
+    """Return the letters to deliver now, longest waiting first."""
+    rows = connection.execute(
+        "SELECT * FROM mail WHERE state = 'waiting' AND (next_try <= ? OR changed > ?) ORDER BY next_try, id",
+        (now, now + CLOCK_SLACK),
+    )
+    return [Mail(**dict(row)) for row in rows]
+
+
+def next_mail(connection: sqlite3.Connection) -> float | None:
+    """Return the time of the next delivery."""
+    value: float | None = connection.execute(
+        "SELECT min(next_try) FROM mail WHERE state = 'waiting'"
+    ).fetchone()[0]
+    return value
+
+
+def hasten_mails(connection: sqlite3.Connection, now: float) -> None:
+    """Make every waiting letter due now."""
+    connection.execute("UPDATE mail SET next_try = ? WHERE state = 'waiting' AND next_try > ?", (now, now))
+
+
+def requeue_mails(connection: sqlite3.Connection, fax_id: int, now: float) -> None:
+    """Make the letters about a fax that are not accepted, refused ones too, wait for delivery now."""
+    connection.execute(
+        "UPDATE mail SET state = 'waiting', next_try = ?, changed = ?, attempts = 0"
+        " WHERE fax = ? AND state <> 'accepted'",
+        (now, now, fax_id),
+    )
+
+
+def withdraw_mail(connection: sqlite3.Connection, fax_id: int, kind: str) -> None:
+    """Remove a letter that still waits: what it says is no longer true."""
+    connection.execute("DELETE FROM mail WHERE fax = ? AND kind = ? AND state = 'waiting'", (fax_id, kind))
+
+
+def save_mail(connection: sqlite3.Connection, mail: Mail) -> None:
+    """Write what may change of a letter: its state, tries and error."""
+    connection.execute(
+        "UPDATE mail SET state = ?, changed = ?, next_try = ?, attempts = ?, error = ? WHERE id = ?",
+        (mail.state, mail.changed, mail.next_try, mail.attempts, mail.error, mail.id),
+    )
+    note_changes(connection, [mail.fax])
+
+
+def mails_of(connection: sqlite3.Connection, fax_id: int) -> list[Mail]:
+    """Return the letters about a fax."""
+    return [
+        Mail(**dict(row))
+        for row in connection.execute("SELECT * FROM mail WHERE fax = ? ORDER BY id", (fax_id,))
+    ]
+
+
+def count_mails(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many letters there are by state."""
+    return {row[0]: row[1] for row in connection.execute("SELECT state, count(*) FROM mail GROUP BY state")}
+
+
+def count_stuck_mails(connection: sqlite3.Connection, before: float) -> int:
+    """Return how many letters written before this time still wait."""
+    row = connection.execute("SELECT count(*) FROM mail WHERE state = 'waiting' AND created < ?", (before,))
+    return int(row.fetchone()[0])
