@@ -135,6 +135,7 @@ def test_who_moves_to_another_machine_goes_on_there(tmp_path: Path) -> None:
         assert "waited to be sent" not in said
         assert sessions(new) == []
         new.nexefax.start()
+        told(new, "queue", "retry", str(waiting))  # it waits a minute for a spool that is there again
         new.wait_for_state(waiting, "sent")
 
 

@@ -10,6 +10,7 @@ import json
 import random
 import sqlite3
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,13 +114,29 @@ def test_the_same_backup_is_taken(backed: Backed) -> None:
 
 
 def test_the_slightest_damage_anywhere_is_noticed(backed: Backed) -> None:
-    """One bit of every region; but gzip's head names a time and a system, which nobody needs."""
+    """One bit of every region; but gzip's head names a time and a system, which nobody needs.
+
+    Nor do the few bits that fill up a byte between deflate's blocks: with another time in the backup they lie elsewhere.
+    """
     size = len(backed.content)
+    harmless = []
     places = {10, 11, 12, size - 1, size - 4, size - 5, size - 8, *range(10, size, size // 60)}
     for place in sorted(places):
         damaged = bytearray(backed.content)
         damaged[place] ^= 0x10
-        assert backed.refusal(bytes(damaged)), place
+        if unpacked(bytes(damaged)) == unpacked(backed.content):
+            harmless.append(place)
+        else:
+            assert backed.refusal(bytes(damaged)), place
+    assert len(harmless) <= 2
+
+
+def unpacked(content: bytes) -> bytes | None:
+    """What gzip makes of it, None when it finds fault."""
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        return None
 
 
 def test_a_backup_that_was_cut_is_noticed(backed: Backed) -> None:
