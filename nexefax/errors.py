@@ -15,6 +15,7 @@
     │   ├── ChildMissing               it is not installed
     │   ├── ChildTimeout(TimeoutError) it took longer than it may
     │   └── ChildFailed                it ended badly, or left no good result
+    │       └── ChildBroken            the machine's: it does not work here, whatever it is given
     ├── MailError                      the mail server's
     │   ├── MailDelayed                try again: 4xx, a connection that broke
     │   │   └── MailServerDown         no mail at all can be sent now: no connection, no login
@@ -87,6 +88,10 @@ class ChildTimeout(ChildError, TimeoutError):
 
 class ChildFailed(ChildError):
     """The program ended badly, or left no result that can be believed."""
+
+
+class ChildBroken(ChildFailed):
+    """The program does not work on this machine, whatever it is given: what it should have done can be done later."""
 
 
 class MailError(NexeFaxError):

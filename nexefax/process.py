@@ -20,7 +20,7 @@ from typing import IO
 
 from nexefax import cage
 from nexefax.child import Child, session_members
-from nexefax.errors import ChildFailed, ChildMissing, ChildTimeout
+from nexefax.errors import ChildBroken, ChildFailed, ChildMissing, ChildTimeout
 from nexefax.scratch import Usage, measure, remove_dead_sockets, scratch_directory
 
 __all__ = ["Finished", "Limits", "find_program", "run", "scratch_directory"]
@@ -136,8 +136,9 @@ async def run(
     sockets: LibreOffice needs both. ``environment`` is added to the clean one. ``caged=False`` is for sendmail
     only, whose setgid helpers can't run caged; ``layers`` exists for the tests of the cage.
 
-    Raises ChildMissing; ChildTimeout when it outlived ``seconds`` or used up ``cpu_seconds``; ChildFailed
-    when it could not be started or caged, filled its scratch directory, or left links or devices there.
+    Raises ChildMissing; ChildTimeout when it outlived ``seconds`` or used up ``cpu_seconds``; ChildBroken
+    when it could not be started or caged; ChildFailed when it filled its scratch directory, or left links or devices
+    there.
     """
     scratch = scratch.absolute()  # noqa: ASYNC240 - asks for the working directory, no disk
     program = find_program(argv[0])
@@ -161,7 +162,7 @@ async def run(
                 output_cap=limits.output,
             )
         except OSError as error:
-            raise ChildFailed(f"{program.name} could not be started: {error}") from error
+            raise ChildBroken(f"{program.name} could not be started: {error}") from error
     try:
         try:
             await _watch(child, program.name, scratch, limits, forks=may_fork or not _forks_refused(layers))
@@ -253,7 +254,7 @@ async def _judge(finished: Finished, cpu_seconds: float, name: str, scratch: Pat
     if finished.returncode == -signal.SIGXFSZ:
         raise ChildFailed(f"{name} wrote a file of more than {limits.file_size} bytes")
     if finished.returncode == cage.BROKEN and finished.stderr.startswith(cage.BROKEN_MARK):
-        raise ChildFailed(f"{name} could not be caged: {finished.stderr.decode(errors='replace').strip()}")
+        raise ChildBroken(f"{name} could not be caged: {finished.stderr.decode(errors='replace').strip()}")
     usage = await asyncio.to_thread(_check_scratch, name, scratch, limits, ())
     if usage.stranger:
         raise ChildFailed(

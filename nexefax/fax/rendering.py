@@ -7,7 +7,7 @@ import logging
 import time
 
 from nexefax.config import Account, General
-from nexefax.errors import ChildError, ChildMissing, DocumentError, JournalError
+from nexefax.errors import ChildBroken, ChildError, ChildMissing, DocumentError, JournalError
 from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
@@ -16,7 +16,7 @@ from nexefax.fax.folders import Folders
 
 log = logging.getLogger("nexefax.fax")
 
-MACHINE_RETRY = 300.0  # seconds until a missing converter or a full disk is tried again
+MACHINE_RETRY = 300.0  # seconds until a missing or broken converter or a full disk is tried again
 JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
 
 
@@ -66,7 +66,7 @@ class Rendering:
         except DocumentError as error:
             log.info("fax %d: the document can't be faxed: %s", fax.id, error)
             return events.DocumentRefused(str(error))
-        except (ChildMissing, OSError) as error:
+        except (ChildMissing, ChildBroken, OSError) as error:
             log.error("fax %d: can't be rendered on this machine, trying again: %s", fax.id, error)
             return events.WorkInterrupted(time.time() + MACHINE_RETRY, f"not rendered yet: {error}")
         except ChildError as error:

@@ -116,7 +116,7 @@ def test_the_same_backup_is_taken(backed: Backed) -> None:
 def test_the_slightest_damage_anywhere_is_noticed(backed: Backed) -> None:
     """One bit of every region; but gzip's head names a time and a system, which nobody needs.
 
-    Nor do the few bits that fill up a byte between deflate's blocks: with another time in the backup they lie elsewhere.
+    Nor do the few bits between deflate's blocks that fill up a byte: they lie elsewhere in every backup.
     """
     size = len(backed.content)
     harmless = []

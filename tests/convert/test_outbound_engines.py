@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexefax.errors import ChildFailed, ChildMissing, ChildTimeout
+from nexefax.errors import ChildBroken, ChildFailed, ChildMissing, ChildTimeout
 from nexefax.fax.convert import RenderSettings, Resolution, attempt, ghostscript, poppler, render
 from nexefax.fax.convert.doubt import resembles
 from nexefax.fax.convert.geometry import Box, PageShape, Placement, place
@@ -361,8 +361,8 @@ LIMITS = Limits(seconds=1, cpu_seconds=1, memory=1 << 20, file_size=1 << 20)
     [
         (ChildTimeout("gs took longer than 1 s"), False),
         (ChildFailed("gs wrote a file of more than 5 bytes"), False),
-        (ChildFailed("gs could not be started: no memory"), True),
-        (ChildFailed("gs could not be caged: no Landlock"), True),
+        (ChildBroken("gs could not be started: no memory"), True),
+        (ChildBroken("gs could not be caged: no Landlock"), True),
     ],
 )
 async def test_only_the_documents_faults_are_forgiven(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.errors import ChildFailed, ChildMissing, DocumentError
+from nexefax.errors import ChildBroken, ChildFailed, ChildMissing, DocumentError
 from nexefax.fax.convert import RenderSettings, page_png, plaintext, render
 from nexefax.process import find_program
 from tests.convert.drawn import Refuse
@@ -36,12 +36,13 @@ def page() -> bytes:
     return writer.bytes()
 
 
-async def test_a_ghostscript_that_does_not_begin(tmp_path: Path, programs: Path) -> None:
+@pytest.mark.parametrize("other", ["false", "true"])
+async def test_a_ghostscript_that_does_not_begin(tmp_path: Path, programs: Path, other: str) -> None:
     (programs / "gs").unlink()
-    (programs / "gs").symlink_to("/bin/false")
+    (programs / "gs").symlink_to(f"/bin/{other}")
     document = tmp_path / "in"
     document.write_bytes(page())
-    with pytest.raises(ChildFailed, match="Ghostscript does not work here"):
+    with pytest.raises(ChildBroken, match="Ghostscript does not work here"):
         await render(document, tmp_path / "fax.tif", settings=RenderSettings(), tmp_dir=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.errors import ChildFailed, DocumentError
+from nexefax.errors import ChildBroken, DocumentError
 from nexefax.fax.convert import RenderSettings, render
 from nexefax.fax.convert.document import Kind, recognise
 from nexefax.fax.convert.work import check_page_count, missing_sentence
@@ -187,7 +187,7 @@ async def test_too_little_memory_to_begin_is_not_the_documents_fault(
     monkeypatch.setattr("nexefax.fax.convert.pdf.ASK_SECONDS", 5.0)
     source = tmp_path / "in"
     source.write_bytes(document(1))
-    with pytest.raises(ChildFailed, match="Ghostscript does not work here"):
+    with pytest.raises(ChildBroken, match="Ghostscript does not work here"):
         await render(source, tmp_path / "fax.tiff", settings=RenderSettings(), tmp_dir=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 

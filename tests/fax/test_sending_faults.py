@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.errors import ChildFailed, ChildMissing, JournalError
+from nexefax.errors import ChildBroken, ChildFailed, ChildMissing, JournalError
 from nexefax.fax import events, job, records, rendering
 from nexefax.fax.outcome import Outcome
 from nexefax.fax.worker import Worker, attempt_of
@@ -70,6 +70,7 @@ async def test_a_document_left_by_a_rolled_back_transaction_is_replaced(shop: Wo
     ("error", "state", "reason"),
     [
         (ChildMissing("gs is not installed; install ghostscript"), "queued", "not rendered yet: gs is not"),
+        (ChildBroken("gs does not work here"), "queued", "not rendered yet: gs does not work"),
         (OSError(errno.ENOSPC, "No space left on device"), "queued", "No space left"),
         (ZeroDivisionError("a fault of ours"), "queued", "rendering broke down, see the log"),
         (ChildFailed("gs ended with 1"), "failed", "could not be turned into fax pages"),

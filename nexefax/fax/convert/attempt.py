@@ -9,13 +9,10 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nexefax.errors import ChildFailed, ChildTimeout
+from nexefax.errors import ChildBroken, ChildFailed, ChildTimeout
 from nexefax.process import Finished, Limits, run
 
 log = logging.getLogger("nexefax.convert")
-
-# How process.run begins what is no fault of the document: a machine on which nothing can be drawn.
-_OUR_FAULT = ("could not be started", "could not be caged")
 
 
 async def attempt(
@@ -28,15 +25,15 @@ async def attempt(
 ) -> Finished | None:
     """Run a caged child; None when it broke a limit. What it left in ``scratch`` may then be read all the same.
 
-    Raises ChildMissing, and ChildFailed when children can't be started or caged here at all.
+    Raises ChildMissing, and ChildBroken when children can't be started or caged here at all.
     """
     try:
         return await run(argv, scratch=scratch, readable=readable, limits=limits, environment=environment)
     except ChildTimeout as error:
         log.info("%s", error)
+    except ChildBroken:
+        raise
     except ChildFailed as error:
-        if any(words in str(error) for words in _OUR_FAULT):
-            raise
         log.warning("%s", error)
     await asyncio.to_thread(_drop_strangers, scratch)
     return None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexefax.errors import ChildFailed
+from nexefax.errors import ChildBroken, ChildFailed
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
@@ -125,7 +125,7 @@ async def run_driver(
 ) -> Finished | None:
     """Run Ghostscript; None when it took too long or broke its limits: what it logged and drew is still there.
 
-    Raises ChildMissing, and ChildFailed when Ghostscript does not even begin.
+    Raises ChildMissing, and ChildBroken when Ghostscript does not even begin.
     """
     driver, log = scratch / "driver.ps", scratch / _LOG
     screen = f"/Screen {{ {postscript(page.resolution)} }} bind def" if page else ""
@@ -153,10 +153,10 @@ async def run_driver(
         seconds=seconds, cpu_seconds=int(seconds) + 1, memory=_MEMORY, file_size=_FILE, output=_OUTPUT
     )
     finished = await attempt(argv, scratch=scratch, readable=sources, limits=limits)
-    if finished is not None and finished.returncode != 0 and not await asyncio.to_thread(log.exists):
+    if finished is not None and not await asyncio.to_thread(log.exists):
         # It did not come as far as our first line, so the document has no part in it.
         said = (finished.stderr or finished.stdout)[:300].decode("utf-8", "replace").strip()
-        raise ChildFailed(f"Ghostscript does not work here (version 10 is needed): {said}")
+        raise ChildBroken(f"Ghostscript does not work here (version 10 is needed): {said}")
     return finished
 
 
