@@ -1,4 +1,4 @@
-"""The command line: serve, check, status, queue, backup, restore, user, version."""
+"""The command line: serve, check, status, queue, backup, restore, doctor, user, version."""
 
 from __future__ import annotations
 
@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs")
     add_queue(commands, common, with_config(argparse.SUPPRESS))
     add_backup(add)
+    purpose = "find and explain what is stuck, orphaned or inconsistent; 1 when there is something"
+    look = add("doctor", _doctor, purpose)
+    look.add_argument("--repair", action="store_true", help="say what can be mended, and mend it")
     user = commands.add_parser("user", help="manage who may sign in", description="manage who may sign in")
     actions = user.add_subparsers(required=True, metavar="ACTION")
     for name, command, purpose, named in (
@@ -114,6 +117,12 @@ def _check(options: argparse.Namespace) -> int:
     for finding in findings:
         print(finding)
     return EXIT_FAILED if worst(findings) == "error" else EXIT_OK
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from nexefax.doctor_command import doctor
+
+    return doctor(options)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -14,9 +14,10 @@ from typing import Protocol
 
 from nexefax import __version__
 from nexefax.config import Config
-from nexefax.errors import DocumentError, HttpError, NumberError, SpaceError
+from nexefax.errors import DocumentError, HttpError, NumberError, RepairError, SpaceError
 from nexefax.fax import mail_records, records
 from nexefax.fax.free_space import lack_of_space
+from nexefax.fax.mending import Repair
 from nexefax.httpd import Handler, Request, Response, Router
 from nexefax.queue_list import Wanted, listed, shown
 from nexefax.store import Journal
@@ -35,6 +36,9 @@ class Queue(Protocol):
     async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
         """Do not wait for the next try of it and its letters; the fax as it is then, None when there is none."""
 
+    async def mend(self, repair: Repair) -> None:
+        """Carry out what `nexefax doctor` wants. Raises RepairError."""
+
     async def resend(self, fax_id: int, by: str, number: str = "") -> int:
         """Send a fax once more and return the new one's number. Raises KeyError, NumberError or DocumentError."""
 
@@ -43,7 +47,8 @@ def control_handler(config: Callable[[], Config], journal: Journal, queue: Queue
     """Return the handler for the control socket.
 
     ``GET /status``; ``GET /faxes``, with the fields of :class:`nexefax.queue_list.Wanted` as its query; ``GET
-    /faxes/NUMBER``; ``POST /faxes/NUMBER/cancel``, ``…/retry``, ``…/resend?to=NUMBER``.
+    /faxes/NUMBER``; ``POST /faxes/NUMBER/cancel``, ``…/retry``, ``…/resend?to=NUMBER``; ``POST /repair``, with the
+    fields of :class:`nexefax.fax.mending.Repair`.
     """
     started = time.time()
 
@@ -87,12 +92,26 @@ def control_handler(config: Callable[[], Config], journal: Journal, queue: Queue
             raise HttpError(409, str(error)) from error
         return Response.json({"fax": again})
 
+    async def repair(request: Request) -> Response:
+        try:
+            wanted = Repair.of(dict(request.query))
+        except ValueError:
+            raise HttpError(400, "There is no such repair.") from None
+        try:
+            await queue.mend(wanted)
+        except RepairError as error:
+            raise HttpError(409, str(error)) from error
+        except OSError as error:
+            raise HttpError(409, f"{error.filename or wanted}: {error.strerror or error}") from error
+        return Response.json({"done": str(wanted)})
+
     router = Router()
     router.add("GET", "/faxes", list_faxes)
     router.add("GET", "/faxes/{number}", show)
     router.add("POST", "/faxes/{number}/cancel", cancel)
     router.add("POST", "/faxes/{number}/retry", retry)
     router.add("POST", "/faxes/{number}/resend", resend)
+    router.add("POST", "/repair", repair)
     router.add("GET", "/status", status)
     return router
 

@@ -67,6 +67,11 @@ def make_folder(folder: Path, *, mode: int = FOLDER_MODE) -> None:
     sync_folder(folder.parent)  # also of one that is there: who made it may have been killed before this line
 
 
+def is_temporary(name: str) -> bool:
+    """Whether this is what a file is called before it has been renamed into place."""
+    return bool(_TEMPORARY.fullmatch(name))
+
+
 def remove_temporaries(folder: Path) -> int:
     """Remove the unfinished files that killed writers left in ``folder``; return how many.
 
@@ -74,7 +79,7 @@ def remove_temporaries(folder: Path) -> int:
     """
     removed = 0
     with suppress(OSError):
-        for path in [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]:
+        for path in [path for path in folder.iterdir() if is_temporary(path.name)]:
             path.unlink()
             removed += 1
     return removed

@@ -6,6 +6,7 @@
     ├── ConfigError(ValueError)        the administrator's: a configuration file is wrong
     ├── JournalError(OSError)          ours or the disk's: the journal can't be used
     ├── BackupError                    the administrator's: a backup that can't be made, believed or restored
+    ├── RepairError                    nobody's: what was to be mended is no longer so
     ├── SpoolError(OSError)            the machine's: Asterisk's spool can't be used
     ├── SpaceError(OSError)            the machine's: too little room for documents to be sent
     ├── NumberError(ValueError)        the user's: what can't be dialled
@@ -52,6 +53,10 @@ class JournalError(NexeFaxError, OSError):
 
 class BackupError(NexeFaxError):
     """A backup can't be made, believed or restored; the text says what to do, and nothing was changed."""
+
+
+class RepairError(NexeFaxError):
+    """A repair is not wanted any more, or would touch what belongs to a fax; nothing was done."""
 
 
 class SpoolError(NexeFaxError, OSError):

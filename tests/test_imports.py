@@ -19,6 +19,7 @@ LAYERS = [
     ("nexefax.daemon", 7),
     ("nexefax.control_client", 7),
     ("nexefax.backup", 6),
+    ("nexefax.doctor", 6),
     ("nexefax.control", 6),
     ("nexefax.call_reports", 6),
     ("nexefax.web", 5),
@@ -38,6 +39,8 @@ LAYERS = [
 PURE = [
     "fax/job.py", "fax/commands.py", "fax/reconcile.py", "fax/cause.py", "fax/outcome.py", "fax/number.py",
     "fax/kept_files.py", "config/changes.py", "fastagi/protocol.py", "fastagi/commands.py", "httpd/protocol.py",
+    "backup/manifest.py", "doctor/picture.py", "doctor/finding.py", "doctor/findings.py", "doctor/house.py",
+    "doctor/spool.py", "doctor/faxes.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "socket", "os", "subprocess", "threading", "sqlite3", "random"}
 FAX_WORDS = ("nexefax.fax", "nexefax.fastagi", "nexefax.web", "nexefax.config", "nexefax.store")

@@ -292,6 +292,10 @@ def _deliver_again(fax: Fax, _event: LetterTakenUp, _policy: Policy, now: float)
     return Step(_to(fax, State.DELIVERING, now), text="its mail is tried again")
 
 
+def _write_again(fax: Fax, _event: LetterTakenUp, _policy: Policy, now: float) -> Step:
+    return Step(replace(fax, changed=now), (WriteLetter(Letter.RECEIVED),))  # which is written only once
+
+
 def _delivered(fax: Fax, _event: MailAccepted, _policy: Policy, now: float) -> Step:
     return Step(_to(fax, State.DELIVERED, now), (ClearSpool(),), "mailed")
 
@@ -311,7 +315,7 @@ TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
     (State.RENDERING, DocumentRefused): _refused,
     **{(state, CancelRequested): _cancel for state in (State.QUEUED, State.RENDERING, State.READY)},
     (State.CALLING, CancelRequested): _cancel_call,
-    **{(state, RetryRequested): _hasten for state in (State.QUEUED, State.READY)},
+    **{(state, RetryRequested): _hasten for state in (State.QUEUED, State.READY, State.RECEIVED)},
     **{(s, BackupRestored): _restored for s in (State.QUEUED, State.RENDERING, State.READY, State.CALLING)},
     (State.READY, CallPlaced): _place,
     (State.READY, CallDeferred): _defer,
@@ -325,6 +329,7 @@ TRANSITIONS: Final[dict[tuple[State, type[Event]], Transition]] = {
     (State.CONVERTING, WorkInterrupted): _convert_again,
     (State.CONVERTING, FaxConverted): _converted,
     (State.UNDELIVERABLE, LetterTakenUp): _deliver_again,
+    (State.DELIVERING, LetterTakenUp): _write_again,
     (State.DELIVERING, MailAccepted): _delivered,
     (State.DELIVERING, MailRefused): _keep,
     (State.UNDELIVERABLE, AccountAppeared): _take_again,

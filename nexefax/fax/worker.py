@@ -12,9 +12,11 @@ from nexefax.config import Config
 from nexefax.durable import write_file
 from nexefax.fax import events, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders, read_outcome, with_suffix
 from nexefax.fax.free_space import SpaceWatch, require_space
 from nexefax.fax.letters import Letters
+from nexefax.fax.mending import Mending, Repair
 from nexefax.fax.outbox import Outbox
 from nexefax.fax.outcome import Outcome, outcome_line
 from nexefax.fax.receiving import Receiving
@@ -43,6 +45,9 @@ class Worker:
         self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
         self._retention = Retention(journal, self._folders, config)
         self._space = SpaceWatch(lambda: config().general)
+        self._mending = Mending(
+            self._bookkeeper, self._folders, self._sending, self._receiving, self.retry_now
+        )
         self._nudges: asyncio.Queue[tuple[int, int]] = asyncio.Queue(MAX_NUDGES)
 
     async def recover(self) -> None:
@@ -78,6 +83,7 @@ class Worker:
     async def retry_now(self, fax_id: int, by: str) -> records.Fax | None:
         """Do not wait for the next try of a fax, nor of its letters, also of refused ones. None when there is none."""
         fax = await self._sending.retry_now(fax_id, by)
+        self._receiving.nudge()
         letters = await self._journal.read(lambda c: mail_records.mails_of(c, fax_id))
         if fax is not None and letters:
             await self._bookkeeper.record(
@@ -92,6 +98,11 @@ class Worker:
         """Send a fax once more; see :meth:`nexefax.fax.sending.Sending.resend`. Raises SpaceError without room."""
         await require_space(self._config().general)
         return await self._sending.resend(fax_id, by, number)
+
+    async def mend(self, repair: Repair) -> None:
+        """Carry out what `nexefax doctor` wants; see :meth:`nexefax.fax.mending.Mending.mend`. Raises RepairError."""
+        await self._mending.mend(repair)
+        self._outbox.wake()
 
     async def accounts_changed(self) -> None:
         """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails.
@@ -144,9 +155,12 @@ class Worker:
             fax, attempt = await self._nudges.get()
             try:
                 await self._sending.settle(fax, attempt)
-            except Exception:
-                log.exception(
-                    "fax %d: the report of attempt %d can't be judged; the watch tries again", fax, attempt
+            except Exception as error:
+                tell_fault(
+                    error,
+                    "fax %d: the report of attempt %d can't be judged; the watch tries again",
+                    fax,
+                    attempt,
                 )
 
 

@@ -194,6 +194,8 @@ def test_who_does_not_want_to_wait_need_not() -> None:
     asked = step(waiting, events.RetryRequested("bob"), POLICY, 100.0)
     assert (asked.fax.next_try, asked.fax.reason) == (100.0, "the line was busy")
     assert step(asked.fax, events.RetryRequested("bob"), POLICY, 101.0).fax is asked.fax
+    received = step(fax(State.RECEIVED, next_try=500.0), events.RetryRequested("bob"), POLICY, 100.0)
+    assert received.fax.next_try == 100.0
     for state in (State.SENT, State.FAILED, State.CANCELLED, State.CALLING):
         assert step(fax(state, next_try=500.0), events.RetryRequested("bob"), POLICY, 1.0).text == ""
 
