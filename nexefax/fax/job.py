@@ -186,7 +186,7 @@ def _cancelled_call(fax: Fax, event: AttemptEnded, now: float) -> Step:
 
 def _late_report(fax: Fax, event: AttemptEnded, policy: Policy, now: float) -> Step:
     """An attempt that was given up for unknown did arrive: that is better news than any retry."""
-    if event.ending.cause is not Cause.SENT or event.attempt > fax.attempts:
+    if event.ending.cause is not Cause.SENT or not 1 <= event.attempt <= fax.attempts:
         return Step(fax)
     known = _with_line(fax, event)
     if fax.state == State.CALLING:

@@ -113,6 +113,13 @@ def test_who_was_told_that_it_failed_is_told_that_it_did_not(policy: Policy) -> 
     assert list(late.commands) == wanted
 
 
+@pytest.mark.parametrize("state", [State.READY, State.FAILED, State.CANCELLED])
+@pytest.mark.parametrize("attempt", [-1, 0, 2])
+def test_an_attempt_that_never_was_did_not_arrive(state: State, attempt: int) -> None:
+    known = fax(state, attempts=1)
+    assert step(known, ended(attempt, SENT), POLICY, 1.0).fax == known
+
+
 def test_success_that_is_known_while_a_later_attempt_runs_is_not_forgotten() -> None:
     running = step(fax(State.CALLING, attempts=2, doubtful=True), ended(1, SENT), POLICY, 1.0)
     assert (running.fax.state, running.commands) == (State.CALLING, ())
