@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from nexefax.errors import HttpError
+from nexefax.httpd.conditional import select
 from nexefax.httpd.request import Request
 from nexefax.httpd.response import FileBody, Response
 
@@ -31,20 +35,30 @@ _TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
+# What shrinks: the other types are compressed already.
+_TEXT = frozenset((".css", ".html", ".js", ".json", ".svg", ".txt", ".webmanifest"))
+# What fits one packet with its head arrives no sooner when it is shorter.
+_WORTH_IT: Final = 1024  # bytes
+_GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's frame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
+    """One file; ``gzip`` is made when first asked for, b"" where it saves nothing."""
+
     path: Path
     media_type: str
     etag: str
+    modified: float
+    gzip: bytes | None
 
 
 class StaticFiles:
     """A handler for the regular files below ``folder``; the route's parameter ``path`` names one.
 
     The folder is read once, blocking, when this is made: a file that comes later is not served. Names that begin
-    with a dot and links are left out. ``for_ever`` is for addresses that hold a fingerprint.
+    with a dot and links are left out. ``for_ever`` is for addresses that hold a fingerprint. Text goes out as gzip
+    where the client takes it; this is made once, and kept in memory.
     """
 
     def __init__(self, folder: Path, *, for_ever: bool = False) -> None:
@@ -60,10 +74,63 @@ class StaticFiles:
         known = self._files.get(request.params["path"])
         if known is None:
             raise HttpError(404, "There is no such file.")
-        headers = {"Content-Type": known.media_type, "Cache-Control": self._caching}
+        return await _answer(known, request, self._caching)
+
+
+class StaticFile:
+    """A handler for one file, as StaticFiles answers; made blocking."""
+
+    def __init__(self, path: Path) -> None:
+        self._known = _known(path)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer with the file."""
+        return await _answer(self._known, request, ASK_AGAIN)
+
+
+async def _answer(known: _Known, request: Request, caching: str) -> Response:
+    headers = {"Content-Type": known.media_type, "Cache-Control": caching}
+    if known.gzip == b"":
         return Response(200, headers, FileBody(known.path, known.etag))
+    headers["Vary"] = (
+        "Accept-Encoding"  # also with the plain form: caches between must know that there are two
+    )
+    # Parts are cut from the plain form: no client wants the middle of a gzip stream.
+    if "range" in request.headers or not accepts_gzip(request.headers.get("accept-encoding")):
+        return Response(200, headers, FileBody(known.path, known.etag))
+    if known.gzip is None:
+        known.gzip = await asyncio.to_thread(_compressed, known.path)
+    # RFC 9110 section 8.8.3.3: the two forms have different bytes, so different strong tags.
+    tag = f'"{known.etag}-gzip"'
+    chosen = select(request.method, request.headers, etag=tag, modified=known.modified, size=len(known.gzip))
+    headers["ETag"] = tag
+    if chosen.status == 304:
+        del headers["Content-Type"]
+        return Response(304, headers)
+    return Response(200, headers | {"Content-Encoding": "gzip"}, known.gzip)
+
+
+def accepts_gzip(field: str) -> bool:
+    """Whether an Accept-Encoding (RFC 9110 section 12.5.3) asks for gzip; absent or unreadable: no."""
+    weights: dict[str, float] = {}
+    for member in field.lower().split(","):
+        coding, _, weight = member.partition(";")
+        name, _, value = weight.partition("=")
+        try:
+            weights[coding.strip()] = float(value) if name.strip() == "q" else 1.0
+        except ValueError:
+            weights[coding.strip()] = 0.0
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
 
 
 def _known(path: Path) -> _Known:
     media_type = _TYPES.get(path.suffix, "application/octet-stream")
-    return _Known(path, media_type, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+    content = path.read_bytes()
+    shrinks = path.suffix in _TEXT and len(content) >= _WORTH_IT
+    etag = hashlib.sha256(content).hexdigest()[:16]
+    return _Known(path, media_type, etag, path.stat().st_mtime, None if shrinks else b"")
+
+
+def _compressed(path: Path) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
+    return compressor.compress(path.read_bytes()) + compressor.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import subprocess
 import threading
@@ -13,7 +14,7 @@ import pytest
 from nexefax.httpd import FileBody, Handler, HttpLimits, Request, Response, Router
 from nexefax.httpd import files as files_module
 from nexefax.httpd.dates import format_date
-from nexefax.httpd.static import ASK_AGAIN, FOR_EVER, StaticFiles
+from nexefax.httpd.static import ASK_AGAIN, FOR_EVER, StaticFile, StaticFiles, accepts_gzip
 from tests.httpd.client import request
 from tests.httpd.conftest import Serve
 
@@ -208,6 +209,76 @@ async def test_static_files(serve: Serve, folder: Path) -> None:
             assert (await wire.ask(request(f"/res/{path}"))).status == 404
 
 
+def test_who_takes_gzip() -> None:
+    for field in (
+        "gzip",
+        "GZIP",
+        "br, gzip",
+        "gzip;q=0.1, br",
+        "x-gzip",
+        "*",
+        "br;q=1, *;q=0.5",
+        "gzip ; q=1",
+    ):
+        assert accepts_gzip(field), field
+    for field in ("", "br", "gzip;q=0", "gzip; q=0.000, *", "identity", "*;q=0", "gzip;q=x", "gzipped"):
+        assert not accepts_gzip(field), field
+
+
+async def test_text_goes_out_as_gzip_made_once(serve: Serve, folder: Path) -> None:
+    script = b"export const words = 'the same again and again';\n" * 100
+    (folder / "page.js").write_bytes(script)
+    (folder / "photo.jpg").write_bytes(b"\xff" * 4000)
+    router = Router()
+    router.add("GET", "/res/{path...}", StaticFiles(folder))
+    router.add("GET", "/one", StaticFile(folder / "page.js"))
+    async with await (await serve(router)).wire() as wire:
+        plain = await wire.ask(request("/res/page.js"))
+        assert (plain.body, plain.headers["vary"]) == (script, "Accept-Encoding")
+        assert "content-encoding" not in plain.headers
+        for path in ("/res/page.js", "/res/page.js", "/one"):
+            packed = await wire.ask(request(path, Accept_Encoding="gzip, deflate, br"))
+            assert packed.headers["content-encoding"] == "gzip"
+            assert packed.headers["vary"] == "Accept-Encoding"
+            assert packed.headers["content-type"] == "text/javascript; charset=utf-8"
+            assert packed.headers["cache-control"] == ASK_AGAIN
+            assert gzip.decompress(packed.body) == script
+            assert len(packed.body) < len(script) / 10
+        tag = packed.headers["etag"]
+        assert tag != plain.headers["etag"]
+        head = await wire.ask(request("/res/page.js", "HEAD", Accept_Encoding="gzip"), head=True)
+        assert (head.headers["content-length"], head.headers["etag"]) == (str(len(packed.body)), tag)
+        same = await wire.ask(request("/res/page.js", Accept_Encoding="gzip", If_None_Match=tag))
+        assert (same.status, same.body, same.headers["etag"]) == (304, b"", tag)
+        assert same.headers["vary"] == "Accept-Encoding"
+        assert not {"content-type", "content-encoding"} & set(same.headers)
+        other = await wire.ask(
+            request("/res/page.js", Accept_Encoding="gzip", If_None_Match=plain.headers["etag"])
+        )
+        assert (other.status, other.body) == (200, packed.body)
+        for small in ("/res/css/page.css", "/res/photo.jpg"):
+            reply = await wire.ask(request(small, Accept_Encoding="gzip"))
+            assert not {"content-encoding", "vary"} & set(reply.headers)
+
+
+async def test_parts_are_cut_from_the_plain_form(serve: Serve, folder: Path) -> None:
+    script = bytes(range(32, 127)) * 30
+    (folder / "page.js").write_bytes(script)
+    router = Router()
+    router.add("GET", "/res/{path...}", StaticFiles(folder))
+    async with await (await serve(router)).wire() as wire:
+        tag = (await wire.ask(request("/res/page.js"))).headers["etag"]
+        packed = (await wire.ask(request("/res/page.js", Accept_Encoding="gzip"))).headers["etag"]
+        part = await wire.ask(
+            request("/res/page.js", Accept_Encoding="gzip", Range="bytes=95-99", If_Range=tag)
+        )
+        assert (part.status, part.body, part.headers["etag"]) == (206, script[:5], tag)
+        whole = await wire.ask(
+            request("/res/page.js", Accept_Encoding="gzip", Range="bytes=95-99", If_Range=packed)
+        )
+        assert (whole.status, whole.body, whole.headers["etag"]) == (200, script, tag)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -258,6 +329,17 @@ async def test_curl_asks_for_ranges(serve: Serve, document: Path, tmp_path: Path
         f"http://127.0.0.1:{port}/",
     ]
     assert await curl(*again) == "304"
+
+
+async def test_curl_unpacks_what_it_gets(serve: Serve, folder: Path) -> None:
+    (folder / "page.js").write_bytes(CONTENT * 10)
+    router = Router()
+    router.add("GET", "/res/{path...}", StaticFiles(folder))
+    address = f"http://127.0.0.1:{(await serve(router)).port}/res/page.js"
+    printed = await curl("--include", "--compressed", address)
+    head, _, body = printed.partition("\r\n\r\n")
+    assert "content-encoding: gzip" in head.lower()
+    assert body.encode("latin-1") == CONTENT * 10
 
 
 @pytest.mark.parametrize("options", [[], ["--http1.0"], ["--http2"], ["--header", "Expect: 100-continue"]])
