@@ -105,7 +105,7 @@ class HtpasswdFile:
 
     def add(self, user: str, password: str) -> None:
         """Add a user; makes the file when there is none. Raises ConfigError, also when the user is there."""
-        name, hashed = _name(user), _hashed(password)
+        name, hashed = checked_name(user), _hashed(password)
         with self._change() as (lines, write):
             if any(line.user == name for line in lines):
                 raise ConfigError(
@@ -115,14 +115,14 @@ class HtpasswdFile:
 
     def set_password(self, user: str, password: str) -> None:
         """Give a user another password; raises ConfigError, also when there is no such user."""
-        name, hashed = _name(user), _hashed(password)
+        name, hashed = checked_name(user), _hashed(password)
         with self._change() as (lines, write):
             self._must_have(lines, user)
             write(changed(lines, name, hashed))
 
     def remove(self, user: str) -> None:
         """Remove a user; raises ConfigError, also when there is no such user."""
-        name = _name(user)
+        name = checked_name(user)
         with self._change() as (lines, write):
             self._must_have(lines, user)
             write(removed(lines, name))
@@ -210,7 +210,7 @@ class PasswordFiles:
         return file.proof(user)
 
 
-def _name(user: str) -> bytes:
+def checked_name(user: str) -> bytes:
     """The name as bytes of a file; raises ConfigError for one that an htpasswd file can't hold."""
     try:
         name = user.encode()
@@ -227,7 +227,8 @@ def _name(user: str) -> bytes:
     return name
 
 
-def _hashed(password: str) -> bytes:
+def check_password(password: str) -> None:
+    """Raise ConfigError for a password that can't be set."""
     try:
         length = len(password.encode())
     except UnicodeEncodeError:
@@ -236,6 +237,10 @@ def _hashed(password: str) -> bytes:
         raise ConfigError("the password is empty, or has a line break in it; choose another")
     if length > LONGEST_PASSWORD:
         raise ConfigError(f"the password is longer than {LONGEST_PASSWORD} bytes; choose a shorter one")
+
+
+def _hashed(password: str) -> bytes:
+    check_password(password)
     return new_hash(password).encode()
 
 

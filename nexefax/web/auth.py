@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TypeVar
 
 from nexefax.config import Account, Config, auth_file
 from nexefax.errors import ConfigError
@@ -18,6 +19,8 @@ from nexefax.web.sessions import Credentials
 from nexefax.web.throttle import Rate, Throttle
 
 _log = logging.getLogger("nexefax.web.auth")
+
+T = TypeVar("T")
 
 WRONG = "Invalid Login Credentials"  # the beta's words, which scripts compare with
 BUSY = "Too many people are signing in at this moment. Try again in a few seconds."
@@ -63,38 +66,49 @@ class SignIn:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sign-in")
         self._waiting = 0
 
-    async def check(self, account_id: str, user: str, password: str, address: str) -> SignedIn:
-        """Tell who signs in from ``address``.
+    async def check(
+        self, account_id: str, user: str, password: str, address: str, *, purpose: str = "sign-in"
+    ) -> SignedIn:
+        """Tell who signs in from ``address``, or wants something else that takes the password (``purpose``).
 
         Raises Refusal: 400 with the beta's sentence for anything wrong, 429 for too many guesses, 503 when too
         many wait already.
         """
         who = f"account {_shown(account_id)}, user {_shown(user)}, from {address}"
         if max(len(account_id), len(user)) > LONGEST_NAME or len(password) > LONGEST_PASSWORD:
-            _log.warning("sign-in refused, %s: longer than any name or password may be", who)
+            _log.warning("%s refused, %s: longer than any name or password may be", purpose, who)
             raise Refusal(400, WRONG)
         keys = _keys(account_id, user, address)
         if wait := math.ceil(self._throttle.take(keys, self._clock())):
-            _log.warning("sign-in put off for %d s after too many wrong passwords: %s", wait, who)
+            _log.warning("%s put off for %d s after too many wrong passwords: %s", purpose, wait, who)
             raise Refusal(429, _too_often(wait), retry_after=wait)
-        if self._waiting >= THREADS + MOST_WAITING:
-            self._throttle.give_back(keys)
-            _log.warning("sign-in put off, too many at once: %s", who)
-            raise Refusal(503, BUSY, retry_after=3)
-        self._waiting += 1
         try:
-            signed_in = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._check, account_id, user, password
-            )
-        finally:
-            self._waiting -= 1
+            signed_in = await self.hash(self._check, account_id, user, password)
+        except Refusal:
+            self._throttle.give_back(keys)
+            _log.warning("%s put off, too many at once: %s", purpose, who)
+            raise
         if signed_in is None:
-            _log.warning("sign-in refused, unknown or wrong password: %s", who)
+            _log.warning("%s refused, unknown or wrong password: %s", purpose, who)
             raise Refusal(400, WRONG)
         self._throttle.give_back(keys)
         self._throttle.forget(keys[0][0])
-        _log.info("signed in: %s", who)
+        if purpose == "sign-in":
+            _log.info("signed in: %s", who)
         return signed_in
+
+    async def hash(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run ``work``, which hashes a password, in one of the few threads for that, to its end.
+
+        Raises Refusal (503) when too many wait already, else whatever ``work`` raises.
+        """
+        if self._waiting >= THREADS + MOST_WAITING:
+            raise Refusal(503, BUSY, retry_after=3)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        finally:
+            self._waiting -= 1
 
     def close(self) -> None:
         """Finish the checks under way. Blocks for less than a second."""

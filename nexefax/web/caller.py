@@ -40,8 +40,8 @@ class Callers:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def find(self, request: Request, scope: Scope) -> Caller:
-        """Who makes this request, which needs ``scope``.
+    async def find(self, request: Request, scope: Scope | None) -> Caller:
+        """Who makes this request, which needs ``scope``; None for what everybody may who is known.
 
         Raises:
             Problem: 401 when it is nobody that we know (any more), 403 when this may not be done in that name.
@@ -51,6 +51,13 @@ class Callers:
         if session is None:
             raise Problem(401, _SIGN_IN)
         caller = Caller(session.account, session.user, frozenset(("send", "read", "account")), session)
-        if scope not in caller.scopes:
+        if scope is not None and scope not in caller.scopes:
             raise Problem(403, "This may not be done with this token.")
         return caller
+
+    async def session(self, request: Request) -> Session:
+        """The session of a person, for what no program may do; raises as :meth:`find` with the scope ``account``."""
+        caller = await self.find(request, "account")
+        if caller.session is None:
+            raise Problem(403, "Only somebody who is signed in may do this, no program.")
+        return caller.session

@@ -16,12 +16,16 @@ from nexefax.passwords import PasswordFiles
 from nexefax.store import Journal
 from nexefax.web.api import Api, Outgoing
 from nexefax.web.auth import SignIn
+from nexefax.web.caller import Callers
 from nexefax.web.fax_files import fax_file, link_target
 from nexefax.web.guard import harden, is_foreign
 from nexefax.web.pages import RESOURCES, Pages
 from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
+from nexefax.web.resources.me import Me
+from nexefax.web.resources.sessions import SessionList
 from nexefax.web.sessions import COOKIE, Credentials, Sessions
+from nexefax.web.users import Users
 
 _log = logging.getLogger("nexefax.web")
 
@@ -171,7 +175,12 @@ async def build_web(
     sessions = Sessions(config, journal, files)
     sign_in = SignIn(config, files)
     api = Api(config, sign_in, sessions, outgoing, pages)
-    resources: tuple[Resource, ...] = ()
+    callers = Callers(sessions)
+    users = Users(config, sign_in, sessions, files)
+    resources: tuple[Resource, ...] = (
+        Me(config, callers, users),
+        SessionList(callers, sessions),
+    )
     site = await asyncio.to_thread(Site, config, journal, sessions, pages, api, resources=resources)
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -58,6 +58,13 @@ class Client:
         kind = f"multipart/form-data; boundary={BOUNDARY}"
         return await self.ask("POST", path, body, {"Content-Type": kind, **headers})
 
+    async def send(self, method: str, path: str, value: object = None, **headers: str) -> Reply:
+        """Make a request of the API, with ``value`` as JSON; None for no body."""
+        if value is None:
+            return await self.ask(method, path, None, headers)
+        body = json.dumps(value).encode()
+        return await self.ask(method, path, body, {"Content-Type": "application/json", **headers})
+
     async def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         """Make one request; header names are given with underscores for dashes."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
