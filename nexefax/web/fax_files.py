@@ -21,12 +21,30 @@ _VIEWER_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; img-src 'self' data:"
 )
 #: Where signing in may lead on to: nothing but these addresses, so that no link can lead to another site.
-_LINK: Final = re.compile(r"/faxes/[1-9][0-9]{0,14}/fax\.(?:pdf|tiff)")
+_LINK: Final = re.compile(r"/faxes/[1-9][0-9]{0,14}(?:/fax\.(?:pdf|tiff))?|/inbox|/sent|/account")
 
 
 def link_target(text: str) -> str:
-    """``text`` if it is the address of a fax's file on this site, else ""."""
+    """``text`` if it is the address of a page, of a fax or of its file on this site, else ""."""
     return text if _LINK.fullmatch(text) else ""
+
+
+async def find_fax(journal: Journal, account: str, fax: str) -> records.Fax:
+    """The fax with this number, as an address has it, of the account with this id.
+
+    Raises:
+        HttpError: 404 for what is not there and for what is another account's, without a difference.
+        JournalError: the journal can't be read.
+    """
+    found = None
+    if _NUMBER.fullmatch(fax):
+        found = await journal.read(lambda connection: records.load_fax(connection, int(fax)))
+    if found is None or found.account.casefold() != account.casefold():
+        raise HttpError(
+            404,
+            f"The account {account} has no such fax. If it is another account's, sign out and sign in to that one.",
+        )
+    return found
 
 
 async def fax_file(
@@ -45,15 +63,7 @@ async def fax_file(
             file was deleted for its age (``retention_days``).
         JournalError: the journal can't be read.
     """
-    media_type = _TYPES.get(name)
-    found = None
-    if media_type is not None and _NUMBER.fullmatch(fax):
-        found = await journal.read(lambda connection: records.load_fax(connection, int(fax)))
-    if media_type is None or found is None or found.account.casefold() != account.casefold():
-        raise HttpError(
-            404,
-            f"The account {account} has no such fax. If it is another account's, sign out and sign in to that one.",
-        )
+    found = await find_fax(journal, account, fax if name in _TYPES else "")
     if found.files_deleted is not None:
         raise HttpError(
             410,
@@ -64,7 +74,7 @@ async def fax_file(
     shown = name == "fax.pdf" and not download  # no browser shows a TIFF of many pages
     file_name = f"{file_stem(found)}{Path(name).suffix}"  # letters, digits, dashes and dots only
     headers = {
-        "Content-Type": media_type,
+        "Content-Type": _TYPES[name],
         "Content-Disposition": f'{"inline" if shown else "attachment"}; filename="{file_name}"',
         "Content-Security-Policy": f"{_VIEWER_POLICY}; frame-ancestors 'self'",
     }

@@ -1,4 +1,4 @@
-"""The pages: sign-in, compose, and errors."""
+"""The pages: sign-in, errors, and those within the frame."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nexefax.config import Account
+from nexefax.web.frame import PAGES, framed
 from nexefax.web.templates import Template, read_text
 
 STATIC = Path(__file__).parent / "static"
@@ -41,8 +42,8 @@ class Pages:
             "most_message": str(MOST_MESSAGE),
         }
         self._login = self._template("login.html", fixed)
-        self._compose = self._template("send.html", fixed)
         self._error = self._template("error.html", fixed)
+        self._framed = {page: Template(framed(STATIC, page), self.text, fixed) for page in PAGES}
         self.empty_login = self._login.render()
 
     def login(self, *, problem: str = "", account: str = "", user: str = "", goal: str = "") -> bytes:
@@ -60,7 +61,7 @@ class Pages:
     ) -> bytes:
         """The compose page; ``problem`` and ``fields`` after a failure, for browsers without JavaScript."""
         kept = fields or {}
-        return self._compose.render(
+        return self._framed["send"].render(
             **self._frame(account, user, most_mb),
             problem=problem,
             **{name: kept.get(name, "") for name in ("fax_to", "subject", "message")},
@@ -71,13 +72,17 @@ class Pages:
         self, account: Account, user: str, most_mb: int, *, fax: int, number: str, document_name: str
     ) -> bytes:
         """The compose page after success, for browsers without JavaScript."""
-        return self._compose.render(
+        return self._framed["send"].render(
             **self._frame(account, user, most_mb),
             form="hidden",
             done_title=self.text["doneTitle"].format(fax=fax),
             done_to=number,
             done_document=document_name,
         )
+
+    def page(self, page: str, account: Account, user: str, **values: object) -> bytes:
+        """A page whose content its scripts fetch: inbox, sent, fax (``fax`` is its number), account."""
+        return self._framed[page].render(account=account.id, user=user, **values)
 
     def error(self, status: int, detail: str, *, in_full: bool = False) -> bytes:
         """The page for an error; ``detail`` is shown ``in_full``, or where we have no words for the status."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 from nexefax.config import Config
@@ -17,7 +18,7 @@ from nexefax.store import Journal
 from nexefax.web.api import Api, Outgoing
 from nexefax.web.auth import SignIn
 from nexefax.web.caller import Callers
-from nexefax.web.fax_files import fax_file, link_target
+from nexefax.web.fax_files import fax_file, find_fax, link_target
 from nexefax.web.guard import harden, is_foreign
 from nexefax.web.pages import RESOURCES, Pages
 from nexefax.web.problem import Problem, problem_response
@@ -65,6 +66,9 @@ class Site:
         router.add("GET", "/", _to_login)
         router.add("GET", "/login", self._login)
         router.add("GET", "/send", self._send)
+        for page in ("inbox", "sent", "account"):
+            router.add("GET", f"/{page}", partial(self._page, page))
+        router.add("GET", "/faxes/{id}", self._fax)
         router.add("GET", "/logout", self._logout)
         router.add("GET", "/faxes/{id}/{name}", self._fax_file)
         router.add("GET", "/res/{path...}", StaticFiles(RESOURCES))
@@ -131,11 +135,26 @@ class Site:
         most_mb = self._config().server.max_upload_mb
         return Response.html(self._pages.compose(session.account, session.user, most_mb))
 
+    async def _page(self, page: str, request: Request) -> Response:
+        session = await self._sessions.find(request.cookies.get(COOKIE, ""))
+        if session is None:
+            return _sign_in_for(request)
+        return Response.html(self._pages.page(page, session.account, session.user))
+
+    async def _fax(self, request: Request) -> Response:
+        session = await self._sessions.find(request.cookies.get(COOKIE, ""))
+        if session is None:
+            return _sign_in_for(request)
+        try:
+            fax = await find_fax(self._journal, session.account.id, request.params["id"])
+        except HttpError as error:
+            return Response.html(self._pages.error(error.status, error.detail, in_full=True), error.status)
+        return Response.html(self._pages.page("fax", session.account, session.user, fax=fax.id))
+
     async def _fax_file(self, request: Request) -> Response:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))
         if session is None:
-            goal = link_target(request.path)
-            return Response.redirect(f"/login?next={goal}" if goal else "/login")
+            return _sign_in_for(request)
         data_dir, account = self._config().general.data_dir, session.account.id
         asked = request.params
         try:
@@ -152,6 +171,11 @@ class Site:
         response = Response.redirect("/login")
         response.set_cookie(COOKIE, "", max_age=0, secure=request.secure)
         return response
+
+
+def _sign_in_for(request: Request) -> Response:
+    goal = link_target(request.path)
+    return Response.redirect(f"/login?next={goal}" if goal else "/login")
 
 
 async def _to_login(_request: Request) -> Response:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from functools import partial
 
 import pytest
 
 from nexefax.errors import JournalError
+from nexefax.fax.records import Fax, add_fax
 from nexefax.httpd import HttpServer
 from nexefax.store import Journal
 from nexefax.web import build_web, site
@@ -33,8 +35,33 @@ async def test_who_is_signed_in_goes_on_to_compose(bob: Client) -> None:
     assert (reply.status, reply.location) == (302, "/send")
     page = await bob.get("/send")
     assert page.status == 200
-    assert 'data-account="ACME" data-user="bob.smith" data-most-bytes="1048576"' in page.text
+    assert 'data-account="ACME" data-user="bob.smith"' in page.text
+    assert 'data-most-bytes="1048576"' in page.text
     assert "<b>ACME Corporation</b>" in page.text
+
+
+@pytest.mark.parametrize("page", ["inbox", "sent", "account"])
+async def test_each_page_is_for_those_who_are_signed_in(client: Client, page: str) -> None:
+    reply = await client.get(f"/{page}")
+    assert (reply.status, reply.location) == (302, f"/login?next=/{page}")
+    await client.post("/api/login", BOB)
+    reply = await client.get(f"/{page}")
+    assert reply.status == 200
+    assert f'data-page="{page}" data-account="ACME" data-user="bob.smith"' in reply.text
+
+
+async def test_a_faxs_page_is_there_for_its_account_alone(client: Client, journal: Journal) -> None:
+    for number, account in ((1, "acme"), (2, "Quiet")):
+        fax = Fax(id=number, direction="in", account=account, state="delivered", created=1.0, changed=1.0)
+        assert await journal.write(partial(add_fax, fax=fax)) == number
+    assert (await client.get("/faxes/1")).location == "/login?next=/faxes/1"
+    await client.post("/api/login", BOB)
+    page = await client.get("/faxes/1")
+    assert page.status == 200
+    assert 'data-fax="1"' in page.text
+    replies = [await client.get(path) for path in ("/faxes/2", "/faxes/3", "/faxes/01", "/faxes/x")]
+    assert {(reply.status, reply.text) for reply in replies} == {(404, replies[0].text)}
+    assert "The account ACME has no such fax." in replies[0].text
 
 
 async def test_names_are_shown_as_text(client: Client, installation: Installation) -> None:

@@ -1,13 +1,14 @@
 /** @file The compose page: fields, checks, sending, and what came of it. */
 import * as draft from "./draft.js";
 import { complain, element } from "./elements.js";
+import { startFrame } from "./frame.js";
 import { checkNumber, writeNumber } from "./number.js";
 import * as paper from "./paper.js";
 import { say } from "./say.js";
 import { ask, signInAgain } from "./session.js";
 import { transfer } from "./transfer.js";
 
-const { account = "", user = "", mostBytes = "0" } = document.body.dataset;
+const { account = "", user = "" } = document.body.dataset;
 const owner = `${account}/${user}`;
 const FIELDS = ["fax_to", "subject", "message"];
 
@@ -28,12 +29,12 @@ const done = element("done", HTMLElement);
 
 let sending = false;
 
-document.documentElement.classList.add("js");
+void startFrame();
 form.noValidate = true;
 const sender = element("sender-number", HTMLElement);
 sender.textContent = writeNumber(sender.textContent ?? "");
 restore();
-paper.listen(Number(mostBytes), changed);
+paper.listen(Number(form.dataset.mostBytes), changed);
 
 form.addEventListener("input", (event) => {
   if (event.target instanceof HTMLElement && FIELDS.includes(event.target.id)) complain(event.target.id, "");

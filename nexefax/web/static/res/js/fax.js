@@ -1,0 +1,4 @@
+/** @file placeholder */
+import { startFrame } from "./frame.js";
+
+void startFrame();
