@@ -37,6 +37,7 @@ class Router:
     def __init__(self) -> None:
         self._exact: dict[str, _Node] = {}
         self._root = _Node()
+        self.routes: list[tuple[str, str]] = []  # (method, pattern) as they were added
 
     def add(self, method: str, pattern: str, handler: Handler) -> None:
         """Let ``handler`` answer ``method`` at ``pattern``; GET answers HEAD too.
@@ -69,6 +70,7 @@ class Router:
             raise ValueError(f"{method} {pattern} contradicts a route that is there already.")
         node.names = tuple(names)
         node.handlers[method] = handler
+        self.routes.append((method, pattern))
         if not names:
             self._exact[pattern] = node
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
 from nexefax.httpd import Request, Response, Router
-from nexefax.httpd.static import StaticFiles
+from nexefax.httpd.static import StaticFile, StaticFiles
 from nexefax.passwords import PasswordFiles
 from nexefax.store import Journal
 from nexefax.web.api import Api, Outgoing
@@ -20,7 +20,7 @@ from nexefax.web.auth import SignIn
 from nexefax.web.caller import Callers
 from nexefax.web.fax_files import fax_file, find_fax, link_target
 from nexefax.web.guard import harden, is_foreign
-from nexefax.web.pages import RESOURCES, Pages
+from nexefax.web.pages import RESOURCES, STATIC, Pages
 from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
 from nexefax.web.resources.me import Me
@@ -45,7 +45,10 @@ class Resource(Protocol):
 
 
 class Site:
-    """The handler of the whole site; ``error_page`` is for HttpServer. Making it reads the static files: it blocks."""
+    """The handler of the whole site; ``error_page`` is for HttpServer. Making it reads the static files: it blocks.
+
+    ``router`` knows all its addresses.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Site:
         self._sessions = sessions
         self._pages = pages
         self._signed_out_login = harden(Response.html(pages.empty_login), secure=False)
-        self._router = router = Router()
+        self.router = router = Router()
         router.add("GET", "/", _to_login)
         router.add("GET", "/login", self._login)
         router.add("GET", "/send", self._send)
@@ -73,6 +76,7 @@ class Site:
         router.add("GET", "/faxes/{id}/{name}", self._fax_file)
         router.add("GET", "/res/{path...}", StaticFiles(RESOURCES))
         router.add("GET", f"/res/{pages.fingerprint}/{{path...}}", StaticFiles(RESOURCES, for_ever=True))
+        router.add("GET", "/api/openapi.json", StaticFile(STATIC / "openapi.json"))
         router.add("GET", "/api/health", api.health)
         router.add("GET", "/api/status", api.status)
         router.add("POST", "/api/status", api.status)
@@ -86,7 +90,7 @@ class Site:
         if request.method not in ("GET", "HEAD", "OPTIONS") and is_foreign(request):
             raise HttpError(403, "This request came from another website, so NexeFax did not act on it.")
         try:
-            response = await self._router(request)
+            response = await self.router(request)
         except Refusal as refusal:
             response = self.error_page(request, refusal.status, refusal.detail, field=refusal.field)
             if refusal.retry_after:
