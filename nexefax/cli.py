@@ -1,4 +1,4 @@
-"""The command line: serve, check, status, queue, backup, restore, doctor, user, version."""
+"""The command line: serve, check, status, queue, backup, restore, doctor, user, token, version."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
     from nexefax.backup_command import add_backup
     from nexefax.queue_command import add_queue
+    from nexefax.token_command import add_token
 
     def with_config(default: object) -> argparse.ArgumentParser:
         options = argparse.ArgumentParser(add_help=False)
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("account", help="the account's id, as in accounts.conf")
         if named:
             action.add_argument("user", help="the user's name")
+    add_token(commands, common)
     add("version", _version, "print the version")
     return parser
 

@@ -21,6 +21,7 @@ from nexefax.fax.mending import Repair
 from nexefax.httpd import Handler, Request, Response, Router
 from nexefax.queue_list import Wanted, listed, shown
 from nexefax.store import Journal
+from nexefax.token_desk import TokenDesk
 
 UNTAKEN_SECONDS = 120.0  # Asterisk looks into its spool every second
 BY = "the administrator"
@@ -113,6 +114,7 @@ def control_handler(config: Callable[[], Config], journal: Journal, queue: Queue
     router.add("POST", "/faxes/{number}/resend", resend)
     router.add("POST", "/repair", repair)
     router.add("GET", "/status", status)
+    TokenDesk(config, journal).add_to(router)
     return router
 
 

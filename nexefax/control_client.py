@@ -42,11 +42,18 @@ def ask_daemon(
         return _read_journal(config, instead)
 
 
-def tell_daemon(config: Config, target: str) -> dict[str, Any]:
-    """Return what the daemon answers to ``POST target``. Raises JournalError when there is none, or it refuses."""
+def tell_daemon(
+    config: Config, target: str, instead: Callable[[], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return what the daemon answers to ``POST target``, or without a daemon what ``instead`` does.
+
+    Raises JournalError when there is neither, or it refuses.
+    """
     try:
         return _ask(config, "POST", target)
     except (FileNotFoundError, ConnectionRefusedError) as error:
+        if instead is not None:
+            return instead()
         raise JournalError("NexeFax does not run; start it first") from error
 
 

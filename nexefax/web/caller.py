@@ -1,4 +1,4 @@
-"""Who asks the API: somebody signed in on the page, by the session's cookie."""
+"""Who asks the API: somebody signed in on the page, by the session's cookie, or a program, by its token."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from nexefax.config import Account
 from nexefax.httpd import Request
 from nexefax.web.problem import Problem
 from nexefax.web.sessions import COOKIE, Session, Sessions
+from nexefax.web.tokens import Tokens
 
 #: What a caller may do: ``send`` faxes, ``read`` them, and see to the own ``account``, which only people may.
 Scope = Literal["send", "read", "account"]
 
 _SIGN_IN = "Sign in first."
+_FOR_PEOPLE = "This may not be done with this token."
+_OF_PEOPLE: frozenset[Scope] = frozenset(("send", "read", "account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +40,52 @@ class Caller:
 class Callers:
     """Finds out who asks."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, tokens: Tokens) -> None:
         self._sessions = sessions
+        self._tokens = tokens
 
     async def find(self, request: Request, scope: Scope | None) -> Caller:
         """Who makes this request, which needs ``scope``; None for what everybody may who is known.
+
+        A request with a token is a program's, whatever cookies it has.
 
         Raises:
             Problem: 401 when it is nobody that we know (any more), 403 when this may not be done in that name.
             JournalError: the journal can't be read.
         """
-        session = await self._sessions.find(request.cookies.get(COOKIE, ""))
-        if session is None:
-            raise Problem(401, _SIGN_IN)
-        caller = Caller(session.account, session.user, frozenset(("send", "read", "account")), session)
+        secret = _token_in(request)
+        if secret is not None:
+            caller = await self._program(secret)
+        else:
+            session = await self._person(request)
+            caller = Caller(session.account, session.user, _OF_PEOPLE, session)
         if scope is not None and scope not in caller.scopes:
-            raise Problem(403, "This may not be done with this token.")
+            raise Problem(403, _FOR_PEOPLE)
         return caller
 
     async def session(self, request: Request) -> Session:
-        """The session of a person, for what no program may do; raises as :meth:`find` with the scope ``account``."""
-        caller = await self.find(request, "account")
-        if caller.session is None:
-            raise Problem(403, "Only somebody who is signed in may do this, no program.")
-        return caller.session
+        """The session of a person, for what no program may do; raises as :meth:`find`."""
+        secret = _token_in(request)
+        if secret is not None:
+            await self._program(secret)
+            raise Problem(403, _FOR_PEOPLE)
+        return await self._person(request)
+
+    async def _person(self, request: Request) -> Session:
+        session = await self._sessions.find(request.cookies.get(COOKIE, ""))
+        if session is None:
+            raise Problem(401, _SIGN_IN)
+        return session
+
+    async def _program(self, secret: str) -> Caller:
+        holder = await self._tokens.find(secret)
+        if holder is None:
+            raise Problem(401, "This token is unknown, or was revoked.")
+        return Caller(holder.account, holder.user, frozenset[Scope](holder.scopes))
+
+
+def _token_in(request: Request) -> str | None:
+    """The token that a request brings; None for none."""
+    scheme, _, secret = request.headers.get("authorization").strip().partition(" ")
+    # Other schemes are not ours: a proxy that asks for a password of its own passes "Basic …" on.
+    return secret.strip() if scheme.casefold() == "bearer" else None

@@ -25,7 +25,10 @@ from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
 from nexefax.web.resources.me import Me
 from nexefax.web.resources.sessions import SessionList
+from nexefax.web.resources.tokens import TokenList
+from nexefax.web.resources.users import UserList
 from nexefax.web.sessions import COOKIE, Credentials, Sessions
+from nexefax.web.tokens import Tokens
 from nexefax.web.users import Users
 
 _log = logging.getLogger("nexefax.web")
@@ -58,11 +61,13 @@ class Site:
         pages: Pages,
         api: Api,
         *,
+        tokens: Tokens,
         resources: Sequence[Resource] = (),
     ) -> None:
         self._config = config
         self._journal = journal
         self._sessions = sessions
+        self._tokens = tokens
         self._pages = pages
         self._signed_out_login = harden(Response.html(pages.empty_login), secure=False)
         self.router = router = Router()
@@ -115,10 +120,11 @@ class Site:
         return harden(Response.html(self._pages.error(status, detail), status), secure=secure)
 
     async def sweep(self) -> None:
-        """Remove sessions that are over, again and again, until cancelled."""
+        """Remove sessions and tokens that are over, again and again, until cancelled."""
         while True:
             try:
-                await self._sessions.sweep()
+                for sweep in (self._sessions.sweep, self._tokens.sweep):
+                    await sweep()
             except JournalError as error:
                 _log.warning("sessions that are over could not be removed: %s", error)
             await asyncio.sleep(SWEEP_SECONDS)
@@ -203,13 +209,18 @@ async def build_web(
     sessions = Sessions(config, journal, files)
     sign_in = SignIn(config, files)
     api = Api(config, sign_in, sessions, outgoing, pages)
-    callers = Callers(sessions)
-    users = Users(config, sign_in, sessions, files)
+    tokens = Tokens(config, journal, files)
+    callers = Callers(sessions, tokens)
+    users = Users(config, sign_in, sessions, tokens, files)
     resources: tuple[Resource, ...] = (
         Me(config, callers, users),
         SessionList(callers, sessions),
+        TokenList(callers, tokens),
+        UserList(callers, users),
     )
-    site = await asyncio.to_thread(Site, config, journal, sessions, pages, api, resources=resources)
+    site = await asyncio.to_thread(
+        Site, config, journal, sessions, pages, api, tokens=tokens, resources=resources
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             sweeper = tasks.create_task(site.sweep(), name="session sweep")

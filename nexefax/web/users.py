@@ -10,12 +10,13 @@ from typing import TypeVar
 
 from nexefax.config import AUTH_DIRECTORY, Account, Config, auth_file
 from nexefax.errors import ConfigError
-from nexefax.passwords import HtpasswdFile, check_password
+from nexefax.passwords import HtpasswdFile, check_password, checked_name
 from nexefax.passwords.hashes import BCRYPT_BYTES
 from nexefax.web.auth import SignIn
 from nexefax.web.problem import Problem
 from nexefax.web.refusal import Refusal
 from nexefax.web.sessions import Credentials, Session, Sessions
+from nexefax.web.tokens import Tokens
 
 _log = logging.getLogger("nexefax.web.users")
 
@@ -30,11 +31,13 @@ class Users:
         config: Callable[[], Config],
         sign_in: SignIn,
         sessions: Sessions,
+        tokens: Tokens,
         credentials: Credentials,
     ) -> None:
         self._config = config
         self._sign_in = sign_in
         self._sessions = sessions
+        self._tokens = tokens
         self._credentials = credentials
 
     async def change_own_password(self, session: Session, current: str, new: str, address: str) -> None:
@@ -60,6 +63,71 @@ class Users:
                 await self._sessions.renew(session, proof)
         _log.info("account %s: %s has a new password, set on the page", account.id, user)
 
+    async def names(self, account: Account) -> list[str]:
+        """The users of an account, in the order of its file. Raises Problem (503) when it can't be read."""
+
+        def read() -> list[str]:
+            path = auth_file(self._config(), account)
+            return [] if path is None else list(HtpasswdFile(path).users())
+
+        try:
+            return await asyncio.to_thread(read)
+        except ConfigError as error:
+            _log.error("the users of account %s can't be listed: %s", account.id, error)
+            raise Problem(503, _NOT_READ) from None
+
+    async def add(self, account: Account, user: str, password: str, by: str) -> None:
+        """Add a user.
+
+        Raises:
+            Problem: 400 for a name or password that can't be, 409 when the user is there, 503 when the file
+                can't be written.
+            JournalError: what is left of a former user of this name can't be removed; nobody was added.
+        """
+        _check_name(user)
+        _check_password(password, "password")
+        await self._forget(account, user)
+
+        def work(file: HtpasswdFile) -> None:
+            if file.path.exists() and user in file.users():
+                raise Problem(409, f"There is a user {user} already.", field="name")
+            file.add(user, password)
+
+        await self._hash(account, work)
+        _log.info("account %s: user %s was added by %s", account.id, user, by)
+
+    async def set_password(self, account: Account, user: str, password: str, by: str) -> None:
+        """Give another user a new password, which ends that user's sessions; raises as :meth:`add`, 404 for nobody."""
+        if user == by:
+            raise Problem(409, "Change your own password with your current one.", field="password")
+        _check_password(password, "password")
+
+        def work(file: HtpasswdFile) -> None:
+            _must_have(file, user)
+            file.set_password(user, password)
+
+        await self._hash(account, work)
+        await self._sessions.end_of_user(account, user)
+        _log.info("account %s: %s has a new password, set by %s", account.id, user, by)
+
+    async def remove(self, account: Account, user: str, by: str) -> None:
+        """Remove another user, with the sessions and tokens; raises as :meth:`add`, 404 for nobody."""
+        if user == by:
+            raise Problem(409, "You can't remove yourself; another administrator of the account can.")
+
+        def work(file: HtpasswdFile) -> None:
+            _must_have(file, user)
+            file.remove(user)
+
+        await self._hash(account, work)
+        _log.info("account %s: user %s was removed by %s", account.id, user, by)
+        await self._forget(account, user)
+
+    async def _forget(self, account: Account, user: str) -> None:
+        """Nothing that began in the name of a user who is no more shall count for the next one of that name."""
+        await self._sessions.end_of_user(account, user)
+        await self._tokens.revoke_all(account, user)
+
     async def _hash(self, account: Account, work: Callable[[HtpasswdFile], T]) -> T:
         """Let ``work`` change the account's file, in a thread for hashing. Raises Problem."""
 
@@ -84,6 +152,9 @@ class Users:
             raise Problem(refusal.status, refusal.detail, retry_after=refusal.retry_after) from None
 
 
+_NOT_READ = (
+    "NexeFax can't read its file of users. Ask the administrator of the fax server: the log says what to do."
+)
 _NOT_WRITTEN = (
     "NexeFax may not change its file of passwords, so nothing was changed. Ask the administrator of the fax server:"
     " the log says what to do."
@@ -93,6 +164,23 @@ _NOT_WRITTEN = (
 def _set(file: HtpasswdFile, user: str, password: str) -> Path:
     file.set_password(user, password)
     return file.path
+
+
+def _must_have(file: HtpasswdFile, user: str) -> None:
+    if not file.path.exists() or user not in file.users():
+        raise Problem(404, f"There is no user {user}.")
+
+
+def _check_name(user: str) -> None:
+    """Raise Problem for a name that no user can have, or that can't stand in an address of the API."""
+    try:
+        checked_name(user)
+    except ConfigError as error:
+        raise Problem(400, _sentence(error), field="name") from None
+    if not user.isprintable() or set("/\\") & set(user) or user in (".", ".."):
+        raise Problem(
+            400, "The user name has a sign in it that no name may have; choose another.", field="name"
+        )
 
 
 def _check_password(password: str, field: str) -> None:

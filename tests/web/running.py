@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nexefax.httpd import HttpServer
+from nexefax.httpd import Handler, HttpServer
 from nexefax.store import Journal
 from nexefax.web import build_web, http_limits
 from tests.web.ground import Installation, Tray
@@ -49,3 +49,13 @@ async def run_site(installation: Installation, journal: Journal, tray: Tray) -> 
             yield Running(server, await server.start("127.0.0.1", 0))
         finally:
             await server.close(1.0)
+
+
+@asynccontextmanager
+async def serve(handler: Handler) -> AsyncIterator[int]:
+    """A server for ``handler`` alone; its port."""
+    server = HttpServer(handler)
+    try:
+        yield await server.start("127.0.0.1", 0)
+    finally:
+        await server.close(1.0)
