@@ -41,11 +41,12 @@ MIGRATIONS: Final[dict[int, str]] = {
         ALTER TABLE fax ADD COLUMN search TEXT NOT NULL DEFAULT '';
         -- what came in before there was an inbox has been read in the mail
         UPDATE fax SET read_at = changed WHERE direction = 'in';
-        UPDATE fax SET search = lower(number || char(10) || caller_name || char(10) || station || char(10) || user
-            || char(10) || subject || char(10) || document_name);
+        UPDATE fax SET search = search_text(number, caller_name, station, user, subject, document_name);
         CREATE INDEX fax_list ON fax (account COLLATE NOCASE, direction, id);
-        CREATE INDEX fax_unread ON fax (account COLLATE NOCASE) WHERE direction = 'in' AND read_at IS NULL;
-        CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL;
+        CREATE INDEX fax_unread ON fax (account COLLATE NOCASE)
+            WHERE direction = 'in' AND read_at IS NULL AND deleted_at IS NULL;
+        CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL AND files_deleted IS NULL;
+        CREATE INDEX fax_batch ON fax (batch) WHERE batch <> '';
         CREATE TABLE fax_reader (
             fax  INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
             user TEXT    NOT NULL,

@@ -44,15 +44,17 @@ CREATE TABLE fax (
     deleted_at    REAL,                                   -- when somebody put it into the bin
     deleted_by    TEXT    NOT NULL DEFAULT '',
     read_at       REAL,                                   -- in: when somebody of the account first looked at it
-    search        TEXT    NOT NULL DEFAULT ''             -- what it is found by, casefolded; fax/records.py
+    search        TEXT    NOT NULL DEFAULT ''             -- what it is found by, without case; folding.py
 ) STRICT;
 
 CREATE UNIQUE INDEX fax_request ON fax (account, request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX fax_due ON fax (state, next_try);
 CREATE INDEX fax_age ON fax (files_deleted, changed);
 CREATE INDEX fax_list ON fax (account COLLATE NOCASE, direction, id);
-CREATE INDEX fax_unread ON fax (account COLLATE NOCASE) WHERE direction = 'in' AND read_at IS NULL;
-CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX fax_unread ON fax (account COLLATE NOCASE)
+    WHERE direction = 'in' AND read_at IS NULL AND deleted_at IS NULL;
+CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL AND files_deleted IS NULL;
+CREATE INDEX fax_batch ON fax (batch) WHERE batch <> '';
 
 -- Who has looked at a received fax.
 CREATE TABLE fax_reader (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from nexefax.errors import JournalError
+from nexefax.folding import search_text
 from nexefax.migrations import MIGRATIONS
 
 SCHEMA_VERSION = 3
@@ -190,6 +191,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
+        connection.create_function("search_text", -1, search_text, deterministic=True)  # for a migration
         connection.execute("PRAGMA journal_mode = WAL")
         # FULL, not NORMAL: in WAL mode NORMAL may lose the last commits to a power cut (sqlite.org/pragma.html)
         connection.execute("PRAGMA synchronous = FULL")

@@ -285,10 +285,14 @@ def _keep(fax: Fax, event: FaxKept | MailRefused, _policy: Policy, now: float) -
 
 
 def _take_again(fax: Fax, _event: AccountAppeared, _policy: Policy, now: float) -> Step:
+    if fax.deleted_at is not None:
+        return Step(fax)
     return Step(_to(fax, State.RECEIVED, now), text="its account is configured now")
 
 
 def _deliver_again(fax: Fax, _event: LetterTakenUp, _policy: Policy, now: float) -> Step:
+    if fax.deleted_at is not None:
+        return Step(fax)
     return Step(_to(fax, State.DELIVERING, now), text="its mail is tried again")
 
 

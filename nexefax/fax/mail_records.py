@@ -62,10 +62,11 @@ def hasten_mails(connection: sqlite3.Connection, now: float) -> None:
 
 
 def requeue_mails(connection: sqlite3.Connection, fax_id: int, now: float) -> None:
-    """Make the letters about a fax that are not accepted, refused ones too, wait for delivery now."""
+    """Make the letters about a fax that are not accepted, refused ones too, wait for delivery now, unless somebody has
+    deleted the fax."""
     connection.execute(
-        "UPDATE mail SET state = 'waiting', next_try = ?, changed = ?, attempts = 0"
-        " WHERE fax = ? AND state <> 'accepted'",
+        "UPDATE mail SET state = 'waiting', next_try = ?, changed = ?, attempts = 0 WHERE fax = ?"
+        " AND state <> 'accepted' AND (SELECT deleted_at FROM fax WHERE fax.id = mail.fax) IS NULL",
         (now, now, fax_id),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nexefax.fax.line_budget import Waiting
+from nexefax.folding import search_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,9 @@ class Fax:
 
     @property
     def searched(self) -> str:
-        """What it is found by, casefolded: a line for each of the words that people know it by."""
-        known = (
-            self.number,
-            self.to_name or self.caller_name,
-            self.station,
-            self.user,
-            self.subject,
-            self.document_name,
-        )
-        return "\n".join(known).casefold()
+        """What it is found by: what people know it by, as it is compared."""
+        name = self.to_name or self.caller_name
+        return search_text(self.number, name, self.station, self.user, self.subject, self.document_name)
 
 
 @dataclass(frozen=True, slots=True)

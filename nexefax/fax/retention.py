@@ -1,4 +1,5 @@
-"""What is kept for how long: documents and pages for ``retention_days``, the record of a fax for ``journal_days``.
+"""What is kept for how long: documents and pages for ``retention_days``, the record of a fax for ``journal_days``,
+and what somebody deleted for a day in the bin.
 
 Counted from a fax's end: sent, failed, cancelled or delivered. What is under way, can't be delivered, or has a mail
 that still waits is never deleted.
@@ -29,8 +30,9 @@ from pathlib import Path
 
 from nexefax.config import Config
 from nexefax.durable import sync_folder
+from nexefax.fax import bin as fax_bin
 from nexefax.fax import records
-from nexefax.fax.bookkeeper import spooled
+from nexefax.fax.bookkeeper import clear_spool, spooled
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 from nexefax.fax.job import State, count
@@ -100,6 +102,7 @@ class Retention:
         general = self._config().general
         if not await self._is_believed(now):
             return
+        await self._empty_bin(now)
         if general.retention_days:
             await self._delete_files(now - general.retention_days * DAY, general.retention_days)
         if general.journal_days:
@@ -129,6 +132,16 @@ class Retention:
         self._doubted = False
         await self._journal.write(lambda connection: _note_look(connection, now))
         return True
+
+    async def _empty_bin(self, now: float) -> None:
+        for _ in range(MOST_AT_A_LOOK // BATCH):
+            emptied = await self._journal.write(lambda c: fax_bin.mark_emptied(c, now, BATCH))
+            if not emptied:
+                return
+            await asyncio.to_thread(self._remove_folders, emptied)
+            for fax in emptied:
+                log.info("fax %d: its document and pages are gone, as %s deleted it", fax.id, fax.deleted_by)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _delete_files(self, before: float, days: int) -> None:
         for _ in range(MOST_AT_A_LOOK // BATCH):
@@ -171,7 +184,12 @@ class Retention:
         return folders.received_fax(fax.id) if fax.direction == "in" else folders.sent_fax(fax.id)
 
     def _remove_folders(self, faxes: Sequence[records.Fax]) -> None:
+        rx_dir = self._config().general.rx_dir
         for fax in faxes:
+            if (
+                fax.deleted_at is not None and fax.spool_name
+            ):  # one that could not be delivered is still there
+                clear_spool(spooled(rx_dir, fax.spool_name), fax.id)
             try:
                 shutil.rmtree(self._folder(fax))
             except FileNotFoundError:

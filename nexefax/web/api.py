@@ -7,14 +7,13 @@ posts the same forms and gets pages instead, since its Accept header asks for te
 
 from __future__ import annotations
 
-import errno
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from nexefax.config import Config
 from nexefax.errors import DocumentError, HttpError, JournalError, NumberError, SpaceError
 from nexefax.fax.free_space import require_space
+from nexefax.fax.records import Fax
 from nexefax.fax.submission import Submission
 from nexefax.httpd import HttpLimits, Request, Response
 from nexefax.httpd.forms import Form, UploadedFile, read_form
@@ -22,10 +21,8 @@ from nexefax.web.auth import WRONG, SignIn
 from nexefax.web.fax_files import link_target
 from nexefax.web.fields import document_name, line, lines, request_key
 from nexefax.web.pages import MOST_MESSAGE, MOST_SUBJECT, Pages
-from nexefax.web.refusal import Refusal
+from nexefax.web.refusal import Refusal, not_kept
 from nexefax.web.sessions import COOKIE, Session, Sessions
-
-_log = logging.getLogger("nexefax.web")
 
 # Account, user and password of 255 bytes each, percent-encoded, fit ten times.
 MOST_FORM_BYTES = 65_536
@@ -41,6 +38,19 @@ class Outgoing(Protocol):
 
         Raises NumberError or DocumentError with a sentence for the user, JournalError or OSError when it could
         not be kept.
+        """
+
+    async def cancel(self, fax_id: int, by: str) -> Fax | None:
+        """Do not send a fax; the fax as it is then, None when there is none of this number."""
+
+    async def retry_now(self, fax_id: int, by: str) -> Fax | None:
+        """Do not wait for the next try of it and its letters; the fax as it is then, None when there is none."""
+
+    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+        """Send a fax once more, to ``number`` ("" for the same), and return the new one's number.
+
+        Raises KeyError for none of this number, NumberError or DocumentError with a sentence for the user, SpaceError,
+        JournalError or OSError when it could not be kept.
         """
 
 
@@ -132,7 +142,7 @@ class Api:
         try:
             await require_space(self._config().general)  # before a byte of the document is read
         except SpaceError as error:
-            refusal = _not_kept(error)
+            refusal = not_kept(error)
             if not _wants_page(request):
                 raise refusal from None
             page = self._pages.compose(session.account, session.user, most, problem=refusal.detail)
@@ -175,7 +185,7 @@ class Api:
                 raise Refusal(413, _too_large(config), field="fax_file") from None
             raise
         except OSError as error:
-            raise _not_kept(error) from error
+            raise not_kept(error) from error
 
     async def _hand_over(self, upload: UploadedFile, submission: Submission) -> int:
         config = self._config()
@@ -188,7 +198,7 @@ class Api:
         except DocumentError as error:
             raise Refusal(400, str(error), field="fax_file") from None
         except (JournalError, OSError) as error:
-            raise _not_kept(error) from error
+            raise not_kept(error) from error
 
 
 def _submission(form: Form, session: Session) -> tuple[UploadedFile, Submission]:
@@ -221,16 +231,3 @@ def _wants_page(request: Request) -> bool:
 
 def _too_large(config: Config) -> str:
     return f"The document is too large: at most {config.server.max_upload_mb} MB can be sent."
-
-
-def _not_kept(error: OSError) -> Refusal:
-    _log.error("a document handed in could not be kept: %s", error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refusal(
-            507, "The fax server's disk is full, so the document was not taken. Tell your administrator."
-        )
-    return Refusal(
-        503,
-        "The fax could not be stored, so it was not taken. Try again; if it stays, tell your administrator.",
-        retry_after=10,
-    )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+
 from nexefax.errors import HttpError
+
+_log = logging.getLogger("nexefax.web")
 
 
 class Refusal(HttpError):
@@ -16,3 +21,17 @@ class Refusal(HttpError):
         super().__init__(status, detail)
         self.field = field
         self.retry_after = retry_after
+
+
+def not_kept(error: OSError) -> Refusal:
+    """The refusal of a document for which the disk or the journal is to blame; the log has the reason."""
+    _log.error("a document handed in could not be kept: %s", error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Refusal(
+            507, "The fax server's disk is full, so the document was not taken. Tell your administrator."
+        )
+    return Refusal(
+        503,
+        "The fax could not be stored, so it was not taken. Try again; if it stays, tell your administrator.",
+        retry_after=10,
+    )

@@ -23,6 +23,7 @@ from nexefax.web.guard import harden, is_foreign
 from nexefax.web.pages import RESOURCES, STATIC, Pages
 from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
+from nexefax.web.resources.faxes import Faxes
 from nexefax.web.resources.me import Me
 from nexefax.web.resources.sessions import SessionList
 from nexefax.web.resources.tokens import TokenList
@@ -217,6 +218,7 @@ async def build_web(
         SessionList(callers, sessions),
         TokenList(callers, tokens),
         UserList(callers, users),
+        Faxes(config, journal, callers, outgoing),
     )
     site = await asyncio.to_thread(
         Site, config, journal, sessions, pages, api, tokens=tokens, resources=resources

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from nexefax.fax.worker import Worker
 from nexefax.store import Journal
 from tests.web.client import Client
 from tests.web.ground import PASSWORD, Installation, Tray
+from tests.web.office import Office, make_folders
 from tests.web.running import Running, open_journal, run_site
 
 
@@ -46,3 +48,25 @@ async def bob(client: Client) -> Client:
     reply = await client.post("/api/login", {"account": "ACME", "user": "bob.smith", "password": PASSWORD})
     assert reply.status == 200, reply.text
     return client
+
+
+@pytest.fixture
+async def office(installation: Installation, journal: Journal, tmp_path: Path) -> AsyncIterator[Office]:
+    """The site before a real worker, with bob.smith of ACME signed in."""
+    data_dir = tmp_path / "data"
+    installation.configure(general=f"data_dir={data_dir}\nmin_free_mb=0\n{_spool(tmp_path)}")
+    worker = Worker(journal, lambda: installation.current)
+    async with run_site(installation, journal, worker) as running:
+        bob = Client(running.port)
+        fields = {"account": "ACME", "user": "bob.smith", "password": PASSWORD}
+        assert (await bob.post("/api/login", fields)).status == 200
+        yield Office(installation, journal, worker, make_folders(data_dir), running.port, bob)
+
+
+def _spool(folder: Path) -> str:
+    """Folders of a spool that no Asterisk looks into, as lines of [general]."""
+    options = []
+    for option in ("ast_call_dir", "ast_staging_dir", "ast_done_dir", "rx_dir"):
+        (folder / option).mkdir()
+        options.append(f"{option}={folder / option}")
+    return "\n".join(options)

@@ -11,6 +11,7 @@ from nexefax import config
 from nexefax.config import Config
 from nexefax.errors import DocumentError
 from nexefax.fax.number import clean_number
+from nexefax.fax.records import Fax
 from nexefax.fax.submission import Submission
 
 PASSWORD = "correct horse"
@@ -95,3 +96,12 @@ class Tray:
                 self.numbers[submission.request_id] = fax
         self.after()
         return fax
+
+    async def cancel(self, fax_id: int, by: str) -> Fax | None:
+        raise AssertionError("not asked of the tray")
+
+    async def retry_now(self, fax_id: int, by: str) -> Fax | None:
+        raise AssertionError("not asked of the tray")
+
+    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+        raise AssertionError("not asked of the tray")

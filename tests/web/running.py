@@ -10,7 +10,8 @@ from pathlib import Path
 from nexefax.httpd import Handler, HttpServer
 from nexefax.store import Journal
 from nexefax.web import build_web, http_limits
-from tests.web.ground import Installation, Tray
+from nexefax.web.api import Outgoing
+from tests.web.ground import Installation
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ async def open_journal(folder: Path) -> AsyncIterator[Journal]:
 
 
 @asynccontextmanager
-async def run_site(installation: Installation, journal: Journal, tray: Tray) -> AsyncIterator[Running]:
+async def run_site(installation: Installation, journal: Journal, tray: Outgoing) -> AsyncIterator[Running]:
     async with build_web(lambda: installation.current, journal, tray) as site:
         server = HttpServer(
             site,
