@@ -17,6 +17,7 @@
     │   ├── ChildTimeout(TimeoutError) it took longer than it may
     │   └── ChildFailed                it ended badly, or left no good result
     │       └── ChildBroken            the machine's: it does not work here, whatever it is given
+    ├── HookError                      a webhook's: it can't be called, or gives no answer
     ├── MailError                      the mail server's
     │   ├── MailDelayed                try again: 4xx, a connection that broke
     │   │   └── MailServerDown         no mail at all can be sent now: no connection, no login
@@ -97,6 +98,10 @@ class ChildFailed(ChildError):
 
 class ChildBroken(ChildFailed):
     """The program does not work on this machine, whatever it is given: what it should have done can be done later."""
+
+
+class HookError(NexeFaxError):
+    """A webhook can't be called, or gives no answer."""
 
 
 class MailError(NexeFaxError):

@@ -111,6 +111,7 @@ MIGRATIONS: Final[dict[int, str]] = {
             id       INTEGER PRIMARY KEY,
             fax      INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
             event    TEXT    NOT NULL,
+            delivery TEXT    NOT NULL UNIQUE,
             body     TEXT    NOT NULL,
             state    TEXT    NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
             created  REAL    NOT NULL,

@@ -181,6 +181,7 @@ CREATE TABLE webhook (
     id       INTEGER PRIMARY KEY,
     fax      INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
     event    TEXT    NOT NULL,
+    delivery TEXT    NOT NULL UNIQUE,                     -- a UUID: what the receiver tells repeats by
     body     TEXT    NOT NULL,                            -- JSON, as it was when it happened
     state    TEXT    NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
     created  REAL    NOT NULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from nexefax.config.account_settings import Account
 from nexefax.config.fax_kinds import rate_fits
 from nexefax.config.settings import Email, General, Server
 
@@ -69,3 +70,12 @@ def _is_local(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def account_problems(account: Account) -> Iterator[str]:
+    """Why an account can't be taken."""
+    if account.webhook_url and not account.webhook_secret:
+        yield (
+            "webhook_secret is missing, without which nobody could tell NexeFax's requests to webhook_url from a"
+            " stranger's; add webhook_secret, made by: openssl rand -hex 32"
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from nexefax.config import ini
 from nexefax.config.account_settings import Account
+from nexefax.config.checks import account_problems
 from nexefax.config.fax_kinds import check_account_id
 from nexefax.config.kinds import Refused
 from nexefax.config.options import Option, options_of
@@ -72,7 +73,11 @@ def read_accounts(path: Path, findings: Findings) -> list[Account]:
             continue
         values = _SectionReader(path.name, section, options, findings, parsed.defaults.options).values()
         if values is not None:
-            accounts.append(Account(id=section.name, **values))
+            account = Account(id=section.name, **values)
+            findings.problems += [
+                f"{path.name}, [{account.id}]: {problem}" for problem in account_problems(account)
+            ]
+            accounts.append(account)
     _warn_defaults(path.name, parsed.defaults, options, findings)
     if not parsed.sections:
         findings.warnings.append(

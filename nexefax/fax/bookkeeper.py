@@ -20,6 +20,7 @@ from nexefax.fax.commands import ClearSpool, RememberLine, StopCall, WithdrawCal
 from nexefax.fax.events import Event
 from nexefax.fax.job import Policy, Step, step
 from nexefax.fax.spool_files import journal_name
+from nexefax.fax.webhook_events import note_event
 from nexefax.store import Journal
 
 log = logging.getLogger("nexefax.fax")
@@ -35,6 +36,7 @@ class Bookkeeper:
         self.journal = journal
         self.config = config
         self._letter_written = letter_written
+        self.webhook_written: Callable[[], None] = lambda: None  # set by whoever calls webhooks
         self.stop_call: Callable[[int, int], Awaitable[None]] = (
             _nobody_calls  # set by whoever makes the calls
         )
@@ -59,27 +61,32 @@ class Bookkeeper:
         """
         now = time.time()
 
-        def change(connection: sqlite3.Connection) -> tuple[records.Fax, Step] | None:
+        def change(connection: sqlite3.Connection) -> tuple[records.Fax, Step, bool] | None:
             before = records.load_fax(connection, fax_id)
             if before is None:
                 return None
             after = step(before, event, self._policy(before), now)
+            is_told = False
             if after.fax is not before:
                 self._write(connection, after, now)
+                account = self.config().account(before.account)
+                is_told = note_event(connection, account, before, after.fax, now)
             if also is not None:
                 also(connection, after.fax)
-            return before, after
+            return before, after, is_told
 
         changed = await self.journal.write(change)
         if changed is None:
             log.warning("fax %d: %s, but there is no such fax", fax_id, type(event).__name__)
             return None
-        before, after = changed
+        before, after, is_told = changed
         if after.fax is before:
             log.debug("fax %d: %s ignored in state %s", fax_id, type(event).__name__, before.state)
             return after
         if after.text:
             log.info("fax %d: %s", fax_id, after.text)
+        if is_told:
+            self.webhook_written()
         await self._carry_out(after)
         return after
 

@@ -23,6 +23,7 @@ from nexefax.fax.receiving import Receiving
 from nexefax.fax.retention import Retention
 from nexefax.fax.sending import Sending
 from nexefax.fax.submission import Submission
+from nexefax.fax.webhooks import Webhooks
 from nexefax.store import Journal
 
 log = logging.getLogger("nexefax.fax")
@@ -43,6 +44,8 @@ class Worker:
         self._sending = Sending(self._bookkeeper, self._folders)
         self._receiving = Receiving(self._bookkeeper, self._folders)
         self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
+        self._webhooks = Webhooks(journal, config)
+        self._bookkeeper.webhook_written = self._webhooks.wake
         self._retention = Retention(journal, self._folders, config)
         self._space = SpaceWatch(lambda: config().general)
         self._mending = Mending(
@@ -57,6 +60,7 @@ class Worker:
         highest = await asyncio.to_thread(self._folders.highest_number)
         await self._journal.write(lambda connection: records.skip_numbers(connection, highest))
         await self._journal.write(lambda connection: mail_records.hasten_mails(connection, time.time()))
+        await self._webhooks.hasten()
         await self._sending.recover()
         await self._receiving.recover()
 
@@ -67,6 +71,7 @@ class Worker:
             tasks.create_task(self._sending.watch(), name="watch")
             tasks.create_task(self._receiving.run(), name="receiving")
             tasks.create_task(self._outbox.run(), name="outbox")
+            tasks.create_task(self._webhooks.run(), name="webhooks")
             tasks.create_task(self._settle_nudged(), name="reports")
             tasks.create_task(self._space.run(), name="free space")
             tasks.create_task(self._retention.run(), name="retention")
@@ -105,13 +110,15 @@ class Worker:
         self._outbox.wake()
 
     async def accounts_changed(self) -> None:
-        """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails.
+        """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails
+        and webhooks.
 
-        Whoever has mended the mail server's options does not want to wait for the next try.
+        Whoever has mended their options does not want to wait for the next try.
         """
         await self._receiving.look_for_accounts()
         await self._journal.write(lambda connection: mail_records.hasten_mails(connection, time.time()))
         self._outbox.wake()
+        await self._webhooks.hasten()
 
     def nudge_received(self) -> None:
         """A call has ended: look into the spool."""

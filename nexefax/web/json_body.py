@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from nexefax.httpd import Request
 from nexefax.httpd.forms import read_json
+from nexefax.times import timestamp
 from nexefax.web.problem import Problem
+
+__all__ = ["MOST_JSON_BYTES", "json_object", "needed", "text_list", "timestamp"]
 
 # A message of 4,000 letters, two hundred recipients and the order of five hundred pages fit twice.
 MOST_JSON_BYTES = 65_536
@@ -60,13 +62,6 @@ def text_list(values: list[Any], name: str) -> list[str]:
     if not all(_is_a(value, str) for value in values):
         raise Problem(400, f"The field {name} must be a list of texts.", field=name)
     return values
-
-
-def timestamp(seconds: float | None) -> str | None:
-    """A time (seconds since 1970) as RFC 3339 in UTC with milliseconds; None for none."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_a(value: object, kind: type) -> bool:

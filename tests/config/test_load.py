@@ -361,6 +361,18 @@ def test_what_is_fine_is_no_warning(tmp_path: Path, text: str) -> None:
     assert load(tmp_path, text).warnings == ()
 
 
+def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
+    hook = ACME + "webhook_url=https://example.com/faxes?key=1\n"
+    (problem,) = problems(tmp_path, accounts=hook)
+    assert problem.startswith(
+        "accounts.conf, [ACME]: webhook_secret is missing, without which nobody could tell"
+    )
+    assert problem.endswith("add webhook_secret, made by: openssl rand -hex 32")
+    account = load(tmp_path, accounts=hook + "webhook_secret=x\n").account("acme")
+    assert account is not None
+    assert account.webhook_url == "https://example.com/faxes?key=1"
+
+
 def test_no_accounts_is_a_warning(tmp_path: Path) -> None:
     [warning] = load(tmp_path, accounts="# none yet\n").warnings
     assert warning.startswith("accounts.conf has no accounts: nobody can sign in")
