@@ -26,20 +26,19 @@ from nexefax.fax.bookkeeper import Bookkeeper, clear_spool, spooled
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders, read_outcome
 from nexefax.fax.outcome import Outcome, outcome_line
+from nexefax.fax.received_entry import entry_of
+from nexefax.fax.reconcile import SETTLED_SECONDS, Received, SeenReceived, judge_received
 from nexefax.fax.repeats import find_repeated, mark_repeat, repeat_sentence
 from nexefax.fax.spool_files import (
     SpoolFile,
     find_received,
     is_written,
     journal_name,
-    parse_received_name,
 )
 
 log = logging.getLogger("nexefax.fax")
 
-SETTLED_SECONDS = 600.0  # a TIFF that nobody reported and nobody wrote for so long is taken as incomplete
 MACHINE_RETRY = 300.0  # seconds until a full disk or a missing converter is tried again
-NO_REPORT = "Asterisk did not report the end of this call; the fax may be incomplete"
 
 
 class Receiving:
@@ -172,17 +171,17 @@ class Receiving:
     async def _take(self, file: SpoolFile) -> None:
         name = journal_name(file.path.name)
         known = await self._journal.read(lambda c: records.fax_by_spool_name(c, name))
-        if known is not None:
-            if known.state == job.State.DELIVERED:
-                await asyncio.to_thread(clear_spool, file.path, known.id)
-            return
-        if await asyncio.to_thread(is_written, file.path):
-            return
+        delivered = known is not None and known.state == job.State.DELIVERED
+        written = known is None and await asyncio.to_thread(is_written, file.path)
+        # Read after the lease was tried: Asterisk closes the TIFF first, and writes its report then
         found = await asyncio.to_thread(read_outcome, _outcome_path(file.path))
-        outcome = found[0] if found else None
-        if outcome is None and time.time() - file.modified < SETTLED_SECONDS:
+        seen = SeenReceived(file.modified, known is not None, delivered, written, found is not None)
+        verdict = judge_received(seen, time.time())
+        if verdict is Received.CLEAR and known is not None:
+            await asyncio.to_thread(clear_spool, file.path, known.id)
+        if verdict in (Received.LEAVE, Received.CLEAR):
             return
-        fax = self._fax_of(file, outcome)
+        fax = entry_of(file, found[0] if found else None, self._config)
         line = found[1] if found else ""
 
         def add(connection: sqlite3.Connection) -> int:
@@ -201,36 +200,6 @@ class Receiving:
             fax.account,
             name,
             ", incomplete" if fax.incomplete else "",
-        )
-
-    def _fax_of(self, file: SpoolFile, outcome: Outcome | None) -> records.Fax:
-        accounts = [account.id for account in self._config.accounts.values()]
-        parsed = parse_received_name(
-            journal_name(file.path.name), unique_id=outcome.uniqueid if outcome else "", accounts=accounts
-        )
-        account = (outcome.account if outcome else "") or (parsed.account if parsed else "")
-        known = self._config.account(account)
-        whole = outcome is not None and outcome.status.upper() == "SUCCESS"
-        notes: tuple[str, ...] = ()
-        if outcome is None:
-            notes = (NO_REPORT,)
-        elif not whole:
-            notes = (f"The call ended early: {outcome.text or outcome.error or 'no reason was given'}",)
-        return records.Fax(
-            id=0,
-            direction="in",
-            account=known.id if known else account,
-            state=job.State.RECEIVED,
-            created=(outcome.ended if outcome else None) or file.modified,
-            changed=time.time(),
-            number=(outcome.caller if outcome else "") or (parsed.caller if parsed else ""),
-            caller_name=outcome.name if outcome else "",
-            station=outcome.station if outcome else "",
-            pages_done=outcome.pages if outcome else None,
-            bitrate=outcome.rate if outcome else None,
-            incomplete=not whole,
-            notes=notes,
-            spool_name=journal_name(file.path.name),
         )
 
     async def _process(self, fax: records.Fax) -> None:

@@ -1,4 +1,4 @@
-"""What became of an attempt, judged from what lies on the disk: one pure function.
+"""What became of an attempt, and what is to be done with a received TIFF, judged from what lies on the disk. Pure.
 
 It is asked when FastAGI nudges, by the sweep, and at every start; the same evidence gives the same verdict.
 """
@@ -6,6 +6,7 @@ It is asked when FastAGI nudges, by the sweep, and at every start; the same evid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from nexefax.fax.cause import Cause, Ending, ending_of, unanswered, unknown
 from nexefax.fax.outcome import Outcome
@@ -14,6 +15,8 @@ from nexefax.fax.outcome import Outcome
 REPORT_GRACE = 15.0
 # Nothing at all is left of a call file: somebody removed it, or the folders are not what we think
 TRACE_GRACE = 60.0
+# A TIFF that nobody reported and nobody wrote for so long is all that will ever come of its call
+SETTLED_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +129,39 @@ def _judge_waiting(seen: Seen, now: float) -> Verdict:
     return Ended(
         unknown("Asterisk did not report in the time that the call may take; pages may have arrived")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReceived:
+    """What is seen of a TIFF in ``rx_dir``.
+
+    ``entered`` and ``delivered`` tell what the journal has of it, ``written`` whether a process has it open for
+    writing (its lease is refused), ``reported`` whether a whole outcome file lies beside it, ``modified`` when it was
+    last written.
+    """
+
+    modified: float
+    entered: bool = False
+    delivered: bool = False
+    written: bool = False
+    reported: bool = False
+
+
+class Received(Enum):
+    """What is to be done with a received TIFF."""
+
+    LEAVE = "leave"  # it is taken care of, or not finished yet
+    TAKE = "take"  # enter it into the journal
+    TAKE_UNREPORTED = "take-unreported"  # as well, though nobody says whether it is whole
+    CLEAR = "clear"  # remove it from the spool
+
+
+def judge_received(seen: SeenReceived, now: float) -> Received:
+    """Return what is to be done with a TIFF in ``rx_dir`` at ``now``."""
+    if seen.entered:
+        return Received.CLEAR if seen.delivered else Received.LEAVE
+    if seen.written:
+        return Received.LEAVE
+    if seen.reported:
+        return Received.TAKE
+    return Received.TAKE_UNREPORTED if now - seen.modified >= SETTLED_SECONDS else Received.LEAVE

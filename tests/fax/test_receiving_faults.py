@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from nexefax.config import Config
 from nexefax.errors import ChildFailed, JournalError
-from nexefax.fax import convert, events, job, mail_records, records
+from nexefax.fax import convert, events, job, mail_records, receiving, records
 from nexefax.fax.bookkeeper import clear_spool
 from nexefax.fax.outcome import Outcome
-from nexefax.fax.spool_files import is_written
+from nexefax.fax.received_entry import entry_of
+from nexefax.fax.spool_files import SpoolFile, is_written
 from tests.fax.workshop import Workshop, open_workshop
 
 NAME = "nexefax-ACME-20261122-200905-12025550100-1700000000.4.tiff"
@@ -124,14 +126,13 @@ async def test_one_files_fault_does_not_keep_the_others(
     bad = shop.receive(NAME, SAID)
     os.utime(bad, (1, 1))
     shop.receive(NAME.replace(".4.", ".5."), SAID)
-    whole = shop.receiving._fax_of
 
-    def fax_of(file: object, outcome: Outcome | None) -> records.Fax:
-        if file.path == bad:  # type: ignore[attr-defined]  # a SpoolFile
+    def fax_of(file: SpoolFile, outcome: Outcome | None, config: Config) -> records.Fax:
+        if file.path == bad:
             raise OSError(errno.EIO, "Input/output error")
-        return whole(file, outcome)  # type: ignore[arg-type]  # handed through
+        return entry_of(file, outcome, config)
 
-    monkeypatch.setattr(shop.receiving, "_fax_of", fax_of)
+    monkeypatch.setattr(receiving, "entry_of", fax_of)
     await shop.receiving.sweep()
     assert (await shop.fax()).spool_name == NAME.replace(".4.", ".5.")
     assert f"{bad} can't be taken now" in caplog.text

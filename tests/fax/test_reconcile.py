@@ -2,7 +2,20 @@
 
 from nexefax.fax.cause import Cause
 from nexefax.fax.outcome import Outcome
-from nexefax.fax.reconcile import REPORT_GRACE, TRACE_GRACE, Ended, HandOver, Seen, Verdict, Wait, judge
+from nexefax.fax.reconcile import (
+    REPORT_GRACE,
+    SETTLED_SECONDS,
+    TRACE_GRACE,
+    Ended,
+    HandOver,
+    Received,
+    Seen,
+    SeenReceived,
+    Verdict,
+    Wait,
+    judge,
+    judge_received,
+)
 
 PLACED, ALLOWANCE = 1_000.0, 500.0
 LATER = 1_000_000.0
@@ -84,3 +97,25 @@ def test_without_a_failed_extension_nobody_answered_is_learned_from_the_done_fol
 def test_a_vanished_call_file_is_told_as_unknown() -> None:
     assert judge(seen(), PLACED + 1) == Wait(PLACED + TRACE_GRACE)
     assert cause(judge(seen(), PLACED + TRACE_GRACE)) is Cause.UNKNOWN
+
+
+def received(now: float, **values: object) -> Received:
+    return judge_received(SeenReceived(modified=PLACED, **values), now)  # type: ignore[arg-type]
+
+
+def test_a_reported_tiff_is_taken_at_once_and_one_that_nobody_reported_when_it_has_settled() -> None:
+    assert received(PLACED, reported=True) is Received.TAKE
+    assert received(PLACED + SETTLED_SECONDS - 1) is Received.LEAVE
+    assert received(PLACED + SETTLED_SECONDS) is Received.TAKE_UNREPORTED
+    assert received(PLACED - 5_000) is Received.LEAVE  # the clock went back
+
+
+def test_a_tiff_that_is_written_is_not_touched_whatever_its_age_or_report() -> None:
+    assert received(LATER, written=True) is Received.LEAVE
+    assert received(LATER, written=True, reported=True) is Received.LEAVE
+
+
+def test_a_tiff_is_cleared_away_when_its_fax_is_delivered_and_not_before() -> None:
+    assert received(LATER, entered=True, reported=True) is Received.LEAVE
+    assert received(LATER, entered=True, delivered=True) is Received.CLEAR
+    assert received(PLACED, entered=True, delivered=True, written=True) is Received.CLEAR
