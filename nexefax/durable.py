@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 
-_TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}")  # what _place() fills before it renames
+_TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}")  # what _placing() has filled before it renames
 
 
 def sync_folder(folder: Path) -> None:
@@ -32,14 +32,24 @@ def sync_folder(folder: Path) -> None:
 
 def write_file(path: Path, content: bytes, *, mode: int = FILE_MODE) -> None:
     """Put ``content`` at ``path``, durable when this returns."""
-    _place(path, lambda file: file.write(content), mode)
+    with _placing(path, mode) as (file, _):
+        file.write(content)
 
 
 def copy_file(source: Path, path: Path, *, mode: int = FILE_MODE) -> None:
     """Copy ``source`` (a regular file, never a link) to ``path``, durable when this returns."""
     handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as original:
-        _place(path, lambda file: shutil.copyfileobj(original, file, 1 << 20), mode)
+    with os.fdopen(handle, "rb") as original, _placing(path, mode) as (file, _):
+        shutil.copyfileobj(original, file, 1 << 20)
+
+
+def build_file(path: Path, build: Callable[[Path], object], *, mode: int = FILE_MODE) -> None:
+    """Have ``build`` write a file and read it as often as it likes, then put it at ``path``; durable on return.
+
+    Nothing comes there when ``build`` raises.
+    """
+    with _placing(path, mode) as (_, temporary):
+        build(temporary)
 
 
 def move_file(path: Path, destination: Path) -> None:
@@ -85,12 +95,13 @@ def remove_temporaries(folder: Path) -> int:
     return removed
 
 
-def _place(path: Path, fill: Callable[[BinaryIO], object], mode: int) -> None:
+@contextmanager
+def _placing(path: Path, mode: int) -> Iterator[tuple[BinaryIO, Path]]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:
-            fill(file)
+            yield file, temporary
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)

@@ -26,7 +26,8 @@ def draw(tmp_path: Path) -> Draw:
         pages = pages_of(tiff)
         assert [(page.width, page.length) for page in rendering.pages] == [page.size for page in pages]
         assert {page.width for page in rendering.pages} == {1728}
-        assert [page.number for page in rendering.pages] == list(range(1, len(pages) + 1))
+        numbers = settings.get("only") or range(1, len(pages) + 1)
+        assert [page.number for page in rendering.pages] == sorted(numbers)  # type: ignore[call-overload]
         return rendering, pages
 
     return draw

@@ -34,8 +34,7 @@ def reference(pdf: Path, page: Placement) -> Image.Image | None:
         picture = Image.open(io.BytesIO(finished.stdout)).convert("L")
     except (subprocess.TimeoutExpired, OSError):
         return None
-    if page.turned:
-        picture = picture.transpose(Image.Transpose.ROTATE_90)
+    picture = picture.rotate(-90 * page.turn, expand=True)
     whole = Image.new("L", (1728, page.length), 255)
     whole.paste(picture, (page.x, page.y))
     return whole

@@ -500,12 +500,12 @@ def test_runs_are_no_longer_than_a_turn(count: int, jobs: int, most: int) -> Non
 async def test_the_first_look_is_taken_while_the_document_is_asked(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[tuple[int, int]] = []
+    looked: list[list[int]] = []
 
-    async def look(pdf: Path, first: int, last: int, *, scratch: Path, seconds: float) -> dict[int, Picture]:
-        looked.append((first, last))
-        return await POPPLER_LOOK(pdf, first, last, scratch=scratch, seconds=seconds)
+    async def look(pdf: Path, numbers: Sequence[int], *, scratch: Path, seconds: float) -> dict[int, Picture]:
+        looked.append(list(numbers))
+        return await POPPLER_LOOK(pdf, numbers, scratch=scratch, seconds=seconds)
 
     monkeypatch.setattr(poppler, "look", look)
     await draw(document(*[BOX] * 7))
-    assert looked == [(1, FIRST_RUN), (FIRST_RUN + 1, 7)]
+    assert looked == [list(range(1, FIRST_RUN + 1)), list(range(FIRST_RUN + 1, 8))]

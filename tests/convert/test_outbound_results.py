@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from PIL import Image, ImageChops
 from nexefax import process
 from nexefax.child import Child
 from nexefax.errors import ChildFailed, TiffError
-from nexefax.fax.convert import RenderSettings, Slots, page_image, page_png, render
+from nexefax.fax.convert import RenderSettings, Slots, assemble, page_image, page_png, render
 from nexefax.fax.convert.faxtiff import Strip, write_fax
 from nexefax.process import Finished
 from tests.convert.drawn import Draw, blank, ink, near
@@ -44,7 +43,7 @@ async def test_a_fax_that_is_not_what_was_drawn_is_not_put_in_place(
         else:
             write_fax(path, strips[::-1])
 
-    monkeypatch.setattr(sys.modules[render.__module__], "write_fax", write)
+    monkeypatch.setattr(assemble, "write_fax", write)
     source, destination, scratch = tmp_path / "in", tmp_path / "fax.tiff", tmp_path / "scratch"
     scratch.mkdir()
     source.write_bytes(two_pages())

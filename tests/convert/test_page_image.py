@@ -75,3 +75,15 @@ async def test_a_long_page_that_is_no_fax(tmp_path: Path) -> None:
     with pytest.raises(ChildFailed):
         await page_png(narrow, 1, tmp_path / "page.png", width=100, tmp_dir=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["long.tif"]
+
+
+@pytest.mark.parametrize("rows", [500, LONGEST + 500])
+async def test_a_page_in_its_own_pixels(tmp_path: Path, rows: int) -> None:
+    page = drawing(1728, rows, seed=3)
+    tiff = write_tiff(tmp_path / "fax.tif", [fax(drawing(1728, 300)), fax(page, tags=STANDARD)])
+    png = tmp_path / "page.png"
+    await page_png(tiff, 2, png, width=None, tmp_dir=tmp_path)
+    with Image.open(png) as picture:
+        assert picture.mode == "1"
+        assert picture.size == (1728, rows)
+        assert picture.convert("L").tobytes() == page.convert("L").tobytes()

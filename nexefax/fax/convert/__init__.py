@@ -6,9 +6,10 @@ from nexefax.fax.convert.received import Received, to_pdf
 from nexefax.fax.convert.render import RenderedPage, Rendering, render
 from nexefax.fax.convert.slots import Slots
 from nexefax.fax.convert.tiff import Resolution, count_pages
-from nexefax.fax.convert.work import RenderSettings
+from nexefax.fax.convert.work import PageChoice, RenderSettings
 
 __all__ = [
+    "PageChoice",
     "PdfInfo",
     "Received",
     "RenderSettings",

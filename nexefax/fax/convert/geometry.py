@@ -74,9 +74,9 @@ class PageShape:
 class Placement:
     """Where a page lies on its fax page, in pixels from the top left.
 
-    ``length`` is the fax page's (it is `FAX_WIDTH` wide); ``turned`` tells that the page as shown by a viewer is
-    turned a quarter to the left, so that its top lies on the left edge; ``x``, ``y``, ``width`` and ``height`` are
-    the rectangle that it covers after that.
+    ``length`` is the fax page's (it is `FAX_WIDTH` wide); ``turn`` says by how many quarters the page as shown by a
+    viewer is turned clockwise: at 3 its top lies on the left edge; ``x``, ``y``, ``width`` and ``height`` are the
+    rectangle that it covers after that.
     """
 
     shape: PageShape
@@ -85,7 +85,7 @@ class Placement:
     y: int
     width: int
     height: int
-    turned: bool
+    turn: int
     resolution: Resolution
 
     @property
@@ -96,7 +96,7 @@ class Placement:
     @property
     def shown(self) -> tuple[int, int]:
         """Pixels across and down of the page before it is turned."""
-        return (self.height, self.width) if self.turned else (self.width, self.height)
+        return (self.height, self.width) if self.turn % 2 else (self.width, self.height)
 
     @property
     def paper(self) -> tuple[float, float]:
@@ -106,8 +106,8 @@ class Placement:
     def spot(self, share: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
         """A part of the page as shown (shares: left, top, right, bottom) in points on the fax page: x, y, w, h."""
         left, top, right, bottom = share
-        if self.turned:  # to the left: what was right is now on top
-            left, top, right, bottom = top, 1 - right, bottom, 1 - left
+        for _ in range(self.turn):  # what was left is now on top
+            left, top, right, bottom = 1 - bottom, left, 1 - top, right
         across, down = 72 / self.resolution.across, 72 / self.resolution.down
         x, y = self.x + left * self.width, self.y + bottom * self.height
         return (
@@ -121,9 +121,7 @@ class Placement:
     def drawn(self) -> Placement:
         """Where a picture of the whole fax page lies on it, once the page has been drawn: everywhere."""
         shape = PageShape(self.number, Box(0, 0, 1, 1))
-        return Placement(
-            shape, self.length, 0, 0, FAX_WIDTH, self.length, turned=False, resolution=self.resolution
-        )
+        return Placement(shape, self.length, 0, 0, FAX_WIDTH, self.length, turn=0, resolution=self.resolution)
 
     @property
     def matrix(self) -> tuple[float, float, float, float, float, float]:
@@ -132,7 +130,7 @@ class Placement:
         across, down = 72 / self.resolution.across, 72 / self.resolution.down
         wide, high = self.width * across, self.height * down
         left, bottom = self.x * across, (self.length - self.y - self.height) * down
-        match (self.shape.quarters + (3 if self.turned else 0)) % 4:
+        match (self.shape.quarters + self.turn) % 4:
             case 0:
                 a, b, c, d, e, f = wide / box.width, 0.0, 0.0, high / box.height, left, bottom
             case 1:
@@ -145,15 +143,17 @@ class Placement:
         return a, b, c, d, e - a * box.left - c * box.bottom, f - b * box.left - d * box.bottom
 
 
-def place(shape: PageShape, resolution: Resolution, fit: Fit) -> Placement:
+def place(shape: PageShape, resolution: Resolution, fit: Fit, turn: int = 0) -> Placement:
     """Lay a page on the fax.
 
     ``fit`` "size" keeps the true size where the line is wide enough and centres the page; "width" scales every
-    page to the whole line. Proportions are kept to a pixel; a page too long for `LONGEST` is scaled down.
+    page to the whole line. Proportions are kept to a pixel; a page too long for `LONGEST` is scaled down. ``turn`` is
+    somebody's wish: quarters clockwise from how the page would lie without it.
     """
     width, height = shape.size
-    turned = width > height and PAPER_WIDTH / width < WORTH_TURNING
-    if turned:
+    upright = 3 if width > height and PAPER_WIDTH / width < WORTH_TURNING else 0
+    turn = (upright + turn) % 4
+    if turn % 2:
         width, height = height, width
     scale = min(PAPER_WIDTH / width, LONGEST / height)
     if fit == "size":
@@ -168,6 +168,6 @@ def place(shape: PageShape, resolution: Resolution, fit: Fit) -> Placement:
         y=(length - down) // 2,
         width=across,
         height=down,
-        turned=turned,
+        turn=turn,
         resolution=resolution,
     )

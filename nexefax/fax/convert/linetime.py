@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from nexefax.fax.convert.runs import stretches
 
 USUAL_RATE: Final = 14_400  # bit/s of V.17, what two sound machines agree on; V.34 is rare on IP lines
 
@@ -19,14 +21,8 @@ def line_seconds(size: int, rate: int = USUAL_RATE) -> float:
 
 def numbers_in_words(numbers: Sequence[int]) -> str:
     """Page numbers as people write them: ``page 3``, ``pages 1, 2 and 5 to 9``."""
-    spans: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1] = (spans[-1][0], number)
-        else:
-            spans.append((number, number))
     words: list[str] = []
-    for first, last in spans:
+    for first, last in stretches(sorted(set(numbers))):
         if last - first < 2:
             words += [str(number) for number in range(first, last + 1)]
         else:
@@ -35,12 +31,12 @@ def numbers_in_words(numbers: Sequence[int]) -> str:
     return ("page " if len(set(numbers)) == 1 else "pages ") + listed
 
 
-def slow_page_notes(seconds: Sequence[float], limit_minutes: float) -> list[str]:
-    """Say which pages (in their order, with their line times) take longer than ``limit_minutes``, and the remedy."""
-    slow = [number for number, time in enumerate(seconds, 1) if time > limit_minutes * 60]
+def slow_page_notes(seconds: Mapping[int, float], limit_minutes: float) -> list[str]:
+    """Say which pages (their numbers and line times) take longer than ``limit_minutes``, and the remedy."""
+    slow = [number for number, time in seconds.items() if time > limit_minutes * 60]
     if not slow:
         return []
-    minutes = round(max(seconds) / 60)
+    minutes = round(max(seconds.values()) / 60)
     each = "takes" if len(slow) == 1 else "take each"
     return [
         f"{numbers_in_words(slow).capitalize()} {each} about {minutes} minutes on the line, because of photos or dark "

@@ -14,33 +14,40 @@ from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.coding import FLIPPED
 from nexefax.fax.convert.faxtiff import strip_of
 from nexefax.fax.convert.magick import magick
+from nexefax.fax.convert.own_pixels import write_pixels
 from nexefax.fax.convert.pdf_file import PdfInfo, PdfPage, write_pdf
+from nexefax.fax.convert.pictures import is_fax
 from nexefax.fax.convert.tiff import Resolution, TiffPage, read_directories
 from nexefax.process import Finished, Limits, scratch_directory
 
 PNG_SECONDS: Final = 30.0  # a page takes 0.1 s
 
 # Rows. ImageMagick as Debian and Ubuntu configure it refuses pictures of more than 16,000: longer pages, of two
-# metres, are drawn by poppler, and no PNG is higher.
+# metres, are drawn by poppler, and no scaled PNG is higher.
 LONGEST: Final = 16_000
 
+Size = tuple[int, int]
 
-async def page_png(tiff: Path, page: int, png: Path, *, width: int, tmp_dir: Path) -> None:
+
+async def page_png(tiff: Path, page: int, png: Path, *, width: int | None, tmp_dir: Path) -> None:
     """Draw page ``page`` (from 1) of a fax TIFF as a grey PNG of ``width`` pixels, proportions as on paper.
 
+    With ``width`` None the page's own pixels are shown, not scaled and one bit each: what went over the line.
     ``png`` appears whole or not at all. Raises TiffError when the TIFF or the page can't be read, ChildMissing,
     ChildFailed, OSError.
     """
     found = (await asyncio.to_thread(read_directories, tiff))[page - 1 : page]
     if not found or page < 1:
         raise TiffError(f"The fax has no page {page}.")
-    size = width, _height(found[0], width)
+    size = None if width is None else (width, _height(found[0], width))
     async with scratch_directory(tmp_dir) as room:
         source = room / "fax.tif"
         await asyncio.to_thread(_take, tiff, source)
         async with scratch_directory(room) as scratch:
             drawn = scratch / "page.png"
-            if found[0].length > LONGEST:
+            if size is None and is_fax(found[0]):
+                finished = await write_pixels(source, page, drawn)
+            elif found[0].length > LONGEST:
                 finished = await _by_poppler(found[0], source, drawn, size)
             else:
                 finished = await _by_imagemagick(page, source, drawn, size)
@@ -50,19 +57,20 @@ async def page_png(tiff: Path, page: int, png: Path, *, width: int, tmp_dir: Pat
             await asyncio.to_thread(copy_file, drawn, png)
 
 
-async def _by_imagemagick(page: int, source: Path, drawn: Path, size: tuple[int, int]) -> Finished | None:
+async def _by_imagemagick(page: int, source: Path, drawn: Path, size: Size | None) -> Finished | None:
     # Averaging, not a sharper filter: half the time, and dithered greys come out as greys.
-    scale = ["-scale", f"{size[0]}x{size[1]}!", "-depth", "4", "-strip"]
+    scale = ["-scale", f"{size[0]}x{size[1]}!", "-depth", "4"] if size else []
     return await magick(
-        [f"tiff:{source}[{page - 1}]", *scale, f"png:{drawn}"],
+        [f"tiff:{source}[{page - 1}]", *scale, "-strip", f"png:{drawn}"],
         scratch=drawn.parent,
         readable=[source],
         seconds=PNG_SECONDS,
     )
 
 
-async def _by_poppler(page: TiffPage, source: Path, drawn: Path, size: tuple[int, int]) -> Finished | None:
+async def _by_poppler(page: TiffPage, source: Path, drawn: Path, size: Size | None) -> Finished | None:
     pdf = source.with_name("page.pdf")
+    across, down = size or (page.width, LONGEST)
     await asyncio.to_thread(_write_pdf, page, source, pdf)
     argv = [
         "pdftoppm",
@@ -70,9 +78,9 @@ async def _by_poppler(page: TiffPage, source: Path, drawn: Path, size: tuple[int
         "-png",
         "-singlefile",
         "-scale-to-x",
-        str(size[0]),
+        str(across),
         "-scale-to-y",
-        str(size[1]),
+        str(down),
     ]
     limits = Limits(seconds=PNG_SECONDS, cpu_seconds=30, memory=1 << 30, file_size=256 << 20)
     argv += [str(pdf), str(drawn.with_suffix(""))]

@@ -58,7 +58,7 @@ class _PdfJob:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._pdf, self._room, self._turns = work.source, work.room, work.turns
-        self._halftone, self._max_pages = work.settings.halftone, work.settings.max_pages
+        self._settings = work.settings
         self._count = 0
         self._found_more = 0  # pages that Ghostscript counts, where it counts more than a viewer shows
         self._flawed: set[int] = set()
@@ -67,8 +67,10 @@ class _PdfJob:
         failed: list[int] = []
         async with asyncio.TaskGroup() as group:
             # Meanwhile: what is known of a document's first pages tells how long the others will take.
-            first = group.create_task(self._look(1, FIRST_RUN), name="look at the first pages")
-            shapes = await self._survey()
+            only = self._settings.only
+            beginning = range(1, FIRST_RUN + 1) if only is None else sorted(only)[:FIRST_RUN]
+            first = group.create_task(self._look(beginning), name="look at the first pages")
+            shapes = self._chosen(await self._survey())
             pages = [self._work.lay(shape) for shape in shapes]
             pictures, seconds = await first
             parts = cut(pages, self._turns.jobs, most=pages_in_a_turn(seconds))
@@ -90,6 +92,10 @@ class _PdfJob:
             raise DocumentError(missing_sentence(failed, [shape.number for shape in shapes]))
         return self._notes()
 
+    def _chosen(self, shapes: Sequence[PageShape]) -> list[PageShape]:
+        numbers = set(self._settings.wanted([shape.number for shape in shapes]))
+        return [shape for shape in shapes if shape.number in numbers]
+
     def _notes(self) -> list[str]:
         notes = []
         if self._found_more:
@@ -106,7 +112,7 @@ class _PdfJob:
 
     async def _survey(self) -> list[PageShape]:
         """The shapes of all pages; raises DocumentError when there are none, or too many."""
-        most = self._max_pages + 1
+        most = self._settings.max_pages + 1
         async with self._turns.turn(), scratch_directory(self._room) as scratch:
             told = await poppler.contents(self._pdf, most=most, scratch=scratch, seconds=ASK_SECONDS)
             if told.opening is Opening.LOCKED:
@@ -120,8 +126,8 @@ class _PdfJob:
             self._count, shapes = told.count, list(told.shapes)
             if len(shapes) < min(most, told.count) or not shapes:
                 shapes = await self._second_opinion(told, most, scratch)
-        if len(shapes) > self._max_pages:
-            check_page_count(max(self._count, len(shapes)), self._max_pages)
+        if len(shapes) >= most:
+            check_page_count(max(self._count, len(shapes)), most - 1)
         return shapes
 
     async def _second_opinion(self, told: poppler.Contents, most: int, scratch: Path) -> list[PageShape]:
@@ -143,16 +149,16 @@ class _PdfJob:
             )
         return shapes
 
-    async def _look(self, first: int, last: int) -> tuple[dict[int, Picture], float]:
+    async def _look(self, numbers: Sequence[int]) -> tuple[dict[int, Picture], float]:
         """Small pictures of some pages, and how long they took."""
         async with self._turns.turn(), scratch_directory(self._room) as scratch:
             begun = time.monotonic()
-            pictures = await poppler.look(self._pdf, first, last, scratch=scratch, seconds=LOOK_SECONDS)
+            pictures = await poppler.look(self._pdf, numbers, scratch=scratch, seconds=LOOK_SECONDS)
             return pictures, time.monotonic() - begun
 
     async def _run(self, pages: Sequence[Placement]) -> Run:
         """Take a look at some pages, and draw them."""
-        pictures, _ = await self._look(pages[0].number, pages[-1].number)
+        pictures, _ = await self._look([page.number for page in pages])
         tones = await asyncio.to_thread(self._tones, pages, pictures)
         return await self._draw(pages, pictures, tones)
 
@@ -178,13 +184,17 @@ class _PdfJob:
             elif (result := await self._second(page, tones[number], drawn[number])) is not None:
                 results[number] = result
         return Run(
+            tuple(results),
             tuple(strip for strip, _ in results.values()),
             tuple(engine for _, engine in results.values()),
             tuple(number for number in places if number not in results),
         )
 
     def _tones(self, pages: Sequence[Placement], pictures: Mapping[int, Picture]) -> dict[int, Tone]:
-        return {page.number: choose_tone(pictures.get(page.number), self._halftone) for page in pages}
+        return {
+            page.number: choose_tone(pictures.get(page.number), self._settings.halftone_of(page.number))
+            for page in pages
+        }
 
     async def _by_ghostscript(
         self, pages: Sequence[Placement], tones: Mapping[int, Tone]

@@ -48,6 +48,7 @@ class Frame:
 
 async def render_picture(work: Work, form: str) -> list[str]:
     """Make one fax page of a PNG or JPEG (``form`` is ImageMagick's name of it) and deliver it; returns notes."""
+    work.settings.wanted([1])
     dots = await asyncio.to_thread(density, work.source)
     size = await asyncio.to_thread(dimensions, work.source)
     return await render_frames(work, form, [Frame(1, dots, size)])
@@ -60,17 +61,22 @@ async def render_frames(work: Work, form: str, frames: Sequence[Frame]) -> list[
     """
     failed: list[int] = []
     for frame in frames:
-        async with work.turns.turn(), scratch_directory(work.room) as scratch:
-            strip = await _Frame(work, form, frame, scratch).draw()
+        strip = await draw_frame(work, form, frame)
         if strip is None:
             failed.append(frame.number)
         elif not failed:
-            await work.deliver(Run((strip,), ("magick",)))
+            await work.deliver(Run((frame.number,), (strip,), ("magick",)))
     if failed and len(frames) == 1:
         raise DocumentError("The picture is damaged and can't be read. Open it, and save it again.")
     if failed:
         raise DocumentError(missing_sentence(failed, [frame.number for frame in frames]))
     return []
+
+
+async def draw_frame(work: Work, form: str, frame: Frame) -> Strip | None:
+    """Make a fax page of one picture in a file; None when it can't be read."""
+    async with work.turns.turn(), scratch_directory(work.room) as scratch:
+        return await _Frame(work, form, frame, scratch).draw()
 
 
 class _Frame:
@@ -93,7 +99,8 @@ class _Frame:
         if not await self._fitted(upright, size, page):
             return None
         look = await asyncio.to_thread(self._look.read_bytes)
-        tone = await asyncio.to_thread(choose_tone, read_pgm(look), self._work.settings.halftone)
+        halftone = self._work.settings.halftone_of(self._frame.number)
+        tone = await asyncio.to_thread(choose_tone, read_pgm(look), halftone)
         grey = GreyPage(self._grey, page, tone)
         return await fax_page(self._work, grey, name=f"picture-{self._frame.number}.tif")
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -78,9 +79,9 @@ async def render_text(work: Work) -> list[str]:
     async with work.turns.turn(), scratch_directory(work.room) as scratch:
         postscript, pages = await _lay_out(text, work, scratch)
         check_page_count(pages, work.settings.max_pages)
-        page = work.lay(PageShape(1, PAPER))
-        strips = await _draw(postscript, page, pages, work)
-    await work.deliver(Run(tuple(strips), ("paps",) * len(strips)))
+        numbers = work.settings.wanted(range(1, pages + 1))
+        strips = await _draw(postscript, [work.lay(PageShape(number, PAPER)) for number in numbers], work)
+    await work.deliver(Run(tuple(numbers), tuple(strips), ("paps",) * len(strips)))
     return []
 
 
@@ -105,26 +106,40 @@ async def _lay_out(text: str, work: Work, scratch: Path) -> tuple[Path, int]:
     return result, len(pages)
 
 
-async def _draw(postscript: Path, page: Placement, pages: int, work: Work) -> list[Strip]:
+async def _draw(postscript: Path, pages: Sequence[Placement], work: Work) -> list[Strip]:
+    """Draw pages of the text, all those at once that lie the same way."""
+    strips: dict[int, Strip] = {}
+    for turn in sorted({page.turn for page in pages}):
+        strips |= await _draw_alike(postscript, [page for page in pages if page.turn == turn], work)
+    return [strips[page.number] for page in pages]
+
+
+async def _draw_alike(postscript: Path, pages: Sequence[Placement], work: Work) -> dict[int, Strip]:
     # The paper is fixed to the fax page's and the matrix set once: paps' own setpagedevice changes neither.
+    page = pages[0]
+    chosen = " ".join(f"{page.number} true" for page in pages)
     program = [
         f"<< /PageSize [{page.paper[0]:.6f} {page.paper[1]:.6f}] >> setpagedevice",
         f"<< /BeginPage {{ pop [{' '.join(f'{value:.9f}' for value in page.matrix)}] concat }} >> setpagedevice",
+        # EndPage is asked at each showpage (reason 0) whether to put the page out; what is not must be wiped away.
+        f"/Chosen << {chosen} >> def /At 0 def",
+        "/Wanted { /At At 1 add store Chosen At known dup not { erasepage } if } def",
+        "<< /EndPage { exch pop 2 eq { false } { Wanted } ifelse } >> setpagedevice",
         "/setpagedevice { pop } def",
         f"{string(postscript)} run",
     ]
     async with scratch_directory(work.room) as scratch:
         await run_driver([postscript], program, FAX_DEVICE, page, scratch=scratch, seconds=_DRAW_SECONDS)
-        files = [scratch / f"page-{number:05d}.tif" for number in range(1, pages + 1)]
+        files = [scratch / f"page-{number:05d}.tif" for number in range(1, len(pages) + 1)]
         try:
-            return await asyncio.to_thread(_collect, files, page, work)
+            return await asyncio.to_thread(_collect, files, pages, work)
         except (ChildFailed, OSError) as error:
             log.warning("Ghostscript drew no good page of a text: %s", error)
             raise DocumentError("The text can't be drawn. Print it to a PDF, and send that.") from None
 
 
-def _collect(files: list[Path], page: Placement, work: Work) -> list[Strip]:
-    return [
-        work.keep(strips_of(file, lengths=[page.length])[0], f"text-{number}.tif")
-        for number, file in enumerate(files)
-    ]
+def _collect(files: Sequence[Path], pages: Sequence[Placement], work: Work) -> dict[int, Strip]:
+    return {
+        page.number: work.keep(strips_of(file, lengths=[page.length])[0], f"text-{page.number}.tif")
+        for page, file in zip(pages, files, strict=True)
+    }

@@ -18,6 +18,7 @@ from typing import Final
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
 from nexefax.fax.convert.magick import magick
+from nexefax.fax.convert.runs import stretches
 from nexefax.fax.convert.tone import Picture, read_pgm
 from nexefax.process import Finished, Limits
 
@@ -58,9 +59,14 @@ async def contents(pdf: Path, *, most: int, scratch: Path, seconds: float) -> Co
     return _contents(finished.stdout.decode("utf-8", "replace"), finished.stderr.decode("utf-8", "replace"))
 
 
-async def look(pdf: Path, first: int, last: int, *, scratch: Path, seconds: float) -> dict[int, Picture]:
-    """Draw pages ``first`` to ``last`` small and grey; pages that could not be drawn are missing in the answer."""
-    await _draw(pdf, first, last, ["-scale-to", str(LOOK)], scratch=scratch, seconds=seconds)
+async def look(pdf: Path, numbers: Sequence[int], *, scratch: Path, seconds: float) -> dict[int, Picture]:
+    """Draw pages (ascending) small and grey; pages that could not be drawn are missing in the answer."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    for first, last in stretches(numbers):
+        left = deadline - loop.time()
+        if left > 0:
+            await _draw(pdf, first, last, ["-scale-to", str(LOOK)], scratch=scratch, seconds=left)
     return await asyncio.to_thread(_pictures, scratch)
 
 

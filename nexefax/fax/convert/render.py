@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nexefax.durable import copy_file
-from nexefax.errors import ChildFailed, DocumentError
+from nexefax.errors import DocumentError
+from nexefax.fax.convert.assemble import place_fax
 from nexefax.fax.convert.document import Kind, recognise
-from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of, write_fax
+from nexefax.fax.convert.faxtiff import Strip, is_blank, write_fax
 from nexefax.fax.convert.linetime import USUAL_RATE, line_seconds, slow_page_notes
 from nexefax.fax.convert.pdf import render_pdf
 from nexefax.fax.convert.slots import Slots, Turns
@@ -28,7 +28,7 @@ log = logging.getLogger("nexefax.convert")
 class RenderedPage:
     """One page of the fax: pixels, bytes of T.6 data, whether it is white all over, who drew it."""
 
-    number: int  # from 1
+    number: int  # in its document, from 1
     width: int
     length: int
     bytes: int
@@ -100,7 +100,7 @@ async def _render(
     pages: list[RenderedPage] = []
 
     async def deliver(run: Run) -> None:
-        part = await asyncio.to_thread(_pages, len(pages) + 1, run)
+        part = await asyncio.to_thread(_pages, run)
         strips.extend(run.strips)
         pages.extend(part)
         if on_run is not None:
@@ -109,8 +109,10 @@ async def _render(
             await on_run(preview, part)
 
     notes = await _draw(kind, Work(source, room, settings, turns, deliver))
-    await asyncio.to_thread(_finish, strips, room / "fax.tif", destination)
-    slow = slow_page_notes([page.seconds_at(USUAL_RATE) for page in pages], settings.page_minutes)
+    await asyncio.to_thread(place_fax, destination, strips)
+    slow = slow_page_notes(
+        {page.number: page.seconds_at(USUAL_RATE) for page in pages}, settings.page_minutes
+    )
     return Rendering(tuple(pages), "+".join(sorted({page.engine for page in pages})), (*notes, *slow))
 
 
@@ -151,17 +153,8 @@ def _take(document: Path, source: Path) -> None:
         shutil.copyfile(document, source)
 
 
-def _pages(first: int, run: Run) -> list[RenderedPage]:
+def _pages(run: Run) -> list[RenderedPage]:
     return [
         RenderedPage(number, FAX_WIDTH, strip.length, strip.size, is_blank(strip), engine)
-        for number, (strip, engine) in enumerate(zip(run.strips, run.engines, strict=True), first)
+        for number, strip, engine in zip(run.numbers, run.strips, run.engines, strict=True)
     ]
-
-
-def _finish(strips: Sequence[Strip], whole: Path, destination: Path) -> None:
-    """Write the fax, read it again as SendFAX will, and put it into its place durably."""
-    write_fax(whole, strips)
-    written = strips_of(whole, lengths=[strip.length for strip in strips])
-    if [strip.size for strip in written] != [strip.size for strip in strips]:
-        raise ChildFailed("the fax TIFF does not hold what was drawn")
-    copy_file(whole, destination)

@@ -28,6 +28,17 @@ def pages_in_a_turn(seconds: float) -> int:
     )
 
 
+def stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending page numbers as first and last of those that follow one another."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
 def cut(pages: Sequence[Placement], jobs: int, most: int = LONGEST_RUN) -> list[Sequence[Placement]]:
     """Runs of pages: a short one first, the rest in even parts for ``jobs`` processors, none above ``most``.
 

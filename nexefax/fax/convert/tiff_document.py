@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from nexefax.errors import ChildFailed, DocumentError, TiffError
 from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.decoding import decode
-from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of
+from nexefax.fax.convert.faxtiff import Strip, is_blank, strips_of, write_fax
 from nexefax.fax.convert.linetime import numbers_in_words
 from nexefax.fax.convert.paper import paper
-from nexefax.fax.convert.photo import Frame, render_frames
+from nexefax.fax.convert.photo import Frame, draw_frame, render_frames
 from nexefax.fax.convert.tiff import FAX_WIDTH, Compression, Resolution, TiffPage, survey
 from nexefax.fax.convert.work import Run, Work, check_page_count, missing_sentence
 from nexefax.process import Limits, scratch_directory
@@ -46,17 +47,47 @@ async def render_tiff(work: Work) -> list[str]:
         )
     resolutions = [fax_resolution(page) for page in found.pages]
     known = [resolution for resolution in resolutions if resolution is not None]
+    wanted = set(work.settings.wanted([page.number for page in found.pages]))
+    pages = [page for page in found.pages if page.number in wanted]
     if len(known) == len(found.pages):
         notes: list[str] = []
         strips = await _forwarded(work, found.pages, known)
-        if strips is None:
-            strips, notes = await _as_received(work, found.pages, known)
         if strips is not None:
+            strips = [strips[page.number - 1] for page in pages]
+        else:
+            strips, notes = await _as_received(work, pages, [known[page.number - 1] for page in pages])
+        if strips is not None:
+            numbers = [page.number for page in pages]
             for first in range(0, len(strips), _DELIVERED):
-                part = strips[first : first + _DELIVERED]
-                await work.deliver(Run(tuple(part), ("libtiff",) * len(part)))
+                part = slice(first, first + _DELIVERED)
+                await work.deliver(await _turned(work, numbers[part], strips[part]))
             return notes
-    return await render_frames(work, "tiff", [_frame(page) for page in found.pages])
+    return await render_frames(work, "tiff", [_frame(page) for page in pages])
+
+
+async def _turned(work: Work, numbers: Sequence[int], strips: Sequence[Strip]) -> Run:
+    """Pages of a fax, those drawn anew that are to lie otherwise than they came; all others bit for bit."""
+    result, engines = list(strips), ["libtiff"] * len(strips)
+    for at, (number, strip) in enumerate(zip(numbers, strips, strict=True)):
+        if not work.settings.choice(number).turn:
+            continue
+        source = work.room / f"as-it-came-{number}.tif"
+        await asyncio.to_thread(write_fax, source, [strip])
+        settings = replace(
+            work.settings,
+            resolution=strip.resolution,
+            choices={1: work.settings.choice(number)},
+            only=None,
+        )
+        dots = float(strip.resolution.across), float(strip.resolution.down)
+        single = replace(work, source=source, settings=settings)
+        turned = await draw_frame(single, "tiff", Frame(1, dots, (FAX_WIDTH, strip.length)))
+        if turned is None:
+            raise DocumentError(missing_sentence([number], numbers))
+        # The next page is another file's picture of the same number.
+        result[at] = await work.keep_later(turned, f"turned-{number}.tif")
+        engines[at] = "magick"
+    return Run(tuple(numbers), tuple(result), tuple(engines))
 
 
 def fax_resolution(page: TiffPage) -> Resolution | None:

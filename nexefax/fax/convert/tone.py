@@ -14,6 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from nexefax.fax.convert.runs import stretches
+
 Halftone = Literal["auto", "text", "photo"]
 
 MIDDLE: Final = 128
@@ -268,8 +270,8 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
     rest = bytearray(picture.data)
     spots: list[Spot] = []
     for row in range(down):
-        for first, end in _stretches(sorted(column for column, at in grown if at == row)):
-            left, right = first * TILE, min(end * TILE, width)
+        for first, last in stretches(sorted(column for column, at in grown if at == row)):
+            left, right = first * TILE, min((last + 1) * TILE, width)
             top, bottom = row * TILE, min((row + 1) * TILE, height)
             spots.append((left / width, top / height, right / width, bottom / height))
             for line in range(top, bottom):
@@ -277,14 +279,3 @@ def tone_areas(picture: Picture, paper: int) -> Areas:
     inside = picture.data[::_FEW].translate(_LOW_STEP).translate(None, _NOT_MIDDLE)
     steps = tuple(step for step, number in Counter(inside).items() if number * 10 >= len(inside))
     return Areas(len(grown) / (across * down), tuple(spots), bytes(rest), steps)
-
-
-def _stretches(columns: list[int]) -> list[tuple[int, int]]:
-    """Consecutive numbers as first and end."""
-    found: list[tuple[int, int]] = []
-    for column in columns:
-        if found and found[-1][1] == column:
-            found[-1] = (found[-1][0], column + 1)
-        else:
-            found.append((column, column + 1))
-    return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from nexefax.errors import DocumentError
 from nexefax.fax.convert.faxtiff import Strip
@@ -17,8 +18,25 @@ from nexefax.fax.convert.tone import Halftone
 
 
 @dataclass(frozen=True, slots=True)
+class PageChoice:
+    """What somebody chose for one page, having seen how it comes out by itself.
+
+    ``turn`` is in quarters clockwise from that, 0 to 3; ``halftone`` None leaves black and white to the settings.
+    """
+
+    turn: int = 0
+    halftone: Halftone | None = None
+
+
+_NO_CHOICE: Final = PageChoice()
+
+
+@dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """How documents become faxes: ``timeout`` in seconds for a whole document, ``page_minutes`` on the line."""
+    """How documents become faxes: ``timeout`` in seconds for a whole document, ``page_minutes`` on the line.
+
+    ``choices`` are by a page's number in the document, from 1. With ``only`` no other pages are drawn.
+    """
 
     resolution: Resolution = Resolution.FINE
     fit: Fit = "size"
@@ -26,12 +44,37 @@ class RenderSettings:
     max_pages: int = 500
     page_minutes: float = 6
     timeout: float = 120
+    choices: Mapping[int, PageChoice] = field(default_factory=dict)
+    only: frozenset[int] | None = None
+
+    def choice(self, number: int) -> PageChoice:
+        """What was chosen for a page."""
+        return self.choices.get(number, _NO_CHOICE)
+
+    def halftone_of(self, number: int) -> Halftone:
+        """How a page is to be made black and white."""
+        return self.choice(number).halftone or self.halftone
+
+    def wanted(self, numbers: Sequence[int]) -> list[int]:
+        """Those of a document's pages that are to be drawn; raises DocumentError when one of them is not there."""
+        if self.only is None:
+            return list(numbers)
+        if not self.only:
+            raise DocumentError("No page of the document is chosen.")
+        missing = sorted(self.only.difference(numbers))
+        if missing:
+            raise DocumentError(f"The document has no {numbers_in_words(missing)}.")
+        return sorted(self.only)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive pages that are ready, with the engine that drew each; ``failed`` could not be drawn at all."""
+    """Pages that are ready, in their order, with the engine that drew each; ``failed`` could not be drawn at all.
 
+    ``numbers`` are the pages' in the document, from 1.
+    """
+
+    numbers: tuple[int, ...]
     strips: tuple[Strip, ...]
     engines: tuple[str, ...]
     failed: tuple[int, ...] = ()
@@ -53,7 +96,8 @@ class Work:
 
     def lay(self, shape: PageShape) -> Placement:
         """Lay a page on the fax as the settings say."""
-        return place(shape, self.settings.resolution, self.settings.fit)
+        settings = self.settings
+        return place(shape, settings.resolution, settings.fit, settings.choice(shape.number).turn)
 
     def keep(self, strip: Strip, name: str) -> Strip:
         """Save a page's file from a scratch directory, which goes; blocking."""
