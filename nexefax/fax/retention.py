@@ -36,6 +36,7 @@ from nexefax.fax.bookkeeper import clear_spool, spooled
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 from nexefax.fax.job import State, count
+from nexefax.fax.page_images import remove_images
 from nexefax.store import Journal
 
 log = logging.getLogger("nexefax.fax")
@@ -191,6 +192,7 @@ class Retention:
             ):  # one that could not be delivered is still there
                 clear_spool(spooled(rx_dir, fax.spool_name), fax.id)
             try:
+                remove_images(self._folders.data_dir, fax.id)
                 shutil.rmtree(self._folder(fax))
             except FileNotFoundError:
                 continue  # nothing was ever kept, or it is finished already

@@ -64,18 +64,35 @@ async def fax_file(
         JournalError: the journal can't be read.
     """
     found = await find_fax(journal, account, fax if name in _TYPES else "")
-    if found.files_deleted is not None:
-        raise HttpError(
-            410,
-            f"The pages of fax {found.id} are no longer kept: they were deleted when their time was over.",
-        )
+    return kept_file(found, data_dir, name, download=download)
+
+
+def kept_file(fax: records.Fax, data_dir: Path, name: str, *, download: bool = False) -> Response:
+    """As :func:`fax_file`, for a fax that may be shown."""
+    require_pages(fax)
     folders = Folders(data_dir)
-    folder = folders.received_fax(found.id) if found.direction == "in" else folders.sent_fax(found.id)
+    folder = folders.received_fax(fax.id) if fax.direction == "in" else folders.sent_fax(fax.id)
+    return file_response(fax, name, FileBody(folder / name), download=download)
+
+
+def require_pages(fax: records.Fax) -> None:
+    """Raise HttpError (410) for a fax whose pages are no longer kept."""
+    if fax.files_deleted is not None:
+        why = (
+            f"{fax.deleted_by} deleted them"
+            if fax.deleted_by
+            else "they were deleted when their time was over"
+        )
+        raise HttpError(410, f"The pages of fax {fax.id} are no longer kept: {why}.")
+
+
+def file_response(fax: records.Fax, name: str, body: FileBody, *, download: bool = False) -> Response:
+    """``body`` under the name ``fax.pdf`` or ``fax.tiff``; see :func:`fax_file`."""
     shown = name == "fax.pdf" and not download  # no browser shows a TIFF of many pages
-    file_name = f"{file_stem(found)}{Path(name).suffix}"  # letters, digits, dashes and dots only
+    file_name = f"{file_stem(fax)}{Path(name).suffix}"  # letters, digits, dashes and dots only
     headers = {
         "Content-Type": _TYPES[name],
         "Content-Disposition": f'{"inline" if shown else "attachment"}; filename="{file_name}"',
         "Content-Security-Policy": f"{_VIEWER_POLICY}; frame-ancestors 'self'",
     }
-    return Response(200, headers, FileBody(folder / name))
+    return Response(200, headers, body)

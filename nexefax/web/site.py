@@ -11,6 +11,7 @@ from typing import Protocol
 
 from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
+from nexefax.fax.page_images import PageImages
 from nexefax.httpd import Request, Response, Router
 from nexefax.httpd.static import StaticFile, StaticFiles
 from nexefax.passwords import PasswordFiles
@@ -25,6 +26,7 @@ from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
 from nexefax.web.resources.faxes import Faxes
 from nexefax.web.resources.me import Me
+from nexefax.web.resources.pages import FaxPages
 from nexefax.web.resources.sessions import SessionList
 from nexefax.web.resources.tokens import TokenList
 from nexefax.web.resources.users import UserList
@@ -219,6 +221,7 @@ async def build_web(
         TokenList(callers, tokens),
         UserList(callers, users),
         Faxes(config, journal, callers, outgoing),
+        FaxPages(config, journal, callers, PageImages(config)),
     )
     site = await asyncio.to_thread(
         Site, config, journal, sessions, pages, api, tokens=tokens, resources=resources

@@ -11,6 +11,7 @@ from nexefax.fax import mail_records, readers, records
 from nexefax.fax.convert.paper import paper
 from nexefax.fax.convert.tiff import survey
 from nexefax.fax.folders import Folders
+from nexefax.fax.page_images import fax_tiff
 from nexefax.fax.retry import settings_in_words
 from nexefax.web.json_body import timestamp
 from nexefax.web.resources.fax_json import fax_summary
@@ -31,16 +32,10 @@ def fax_detail(connection: sqlite3.Connection, fax: records.Fax) -> dict[str, An
     }
 
 
-def fax_tiff(data_dir: Path, fax_id: int, direction: str) -> Path:
-    """The TIFF of a fax: what was received, or what is dialled."""
-    folders = Folders(data_dir)
-    return folders.received_tiff(fax_id) if direction == "in" else folders.fax_tiff(fax_id)
-
-
-def page_sizes(data_dir: Path, fax_id: int, direction: str) -> list[dict[str, float]]:
+def page_sizes(data_dir: Path, fax: records.Fax) -> list[dict[str, float]]:
     """Pixels and dots per inch of each page, as far as the TIFF can be read; none without one. Blocks."""
     try:
-        pages = survey(fax_tiff(data_dir, fax_id, direction)).pages
+        pages = survey(fax_tiff(Folders(data_dir), fax)).pages
     except (OSError, TiffError):
         return []
     shown = ((page, paper(page)) for page in pages)

@@ -79,11 +79,14 @@ class Faxes:
     async def _one(self, request: Request) -> Response:
         caller = await self._callers.find(request, "read")
         number = fax_number(request.params["id"])
-        seen = await self._journal.read(lambda c: fax_detail(c, find_own(c, caller, number)))
-        data_dir = self._config().general.data_dir
-        sizes = (
-            await asyncio.to_thread(page_sizes, data_dir, number, seen["direction"]) if seen["files"] else []
-        )
+
+        def read(connection: sqlite3.Connection) -> tuple[records.Fax, dict[str, Any]]:
+            fax = find_own(connection, caller, number)
+            return fax, fax_detail(connection, fax)
+
+        fax, seen = await self._journal.read(read)
+        kept = fax.files_deleted is None
+        sizes = await asyncio.to_thread(page_sizes, self._config().general.data_dir, fax) if kept else []
         return Response.json(seen | {"page_sizes": sizes})
 
     async def _delete(self, request: Request) -> Response:
