@@ -80,6 +80,12 @@ class Account:
     tx_fit: str = option(
         kinds.choice("size", "width"), "", "How pages are put on fax paper.", default=_AS_INSTALLATION
     )
+    tx_halftone: str = option(
+        kinds.choice("auto", "text", "photo"),
+        "",
+        "How grey and colour become black and white.",
+        default=_AS_INSTALLATION,
+    )
     rx_format: str = option(
         kinds.choice("pdf", "tiff", "both"),
         "",

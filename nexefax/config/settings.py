@@ -102,6 +102,12 @@ class General:
         "How pages are put on fax paper: size keeps their true size and shrinks only what is wider, "
         "width makes every page as wide as the paper.",
     )
+    tx_halftone: str = option(
+        kinds.choice("auto", "text", "photo"),
+        "auto",
+        "How grey and colour become black and white: auto decides for each page, and for each part of it, by what is on"
+        " it; text keeps writing sharp, photo keeps every shade, whatever is on the page.",
+    )
     tx_max_pages: int = option(kinds.whole(1, 10_000, "pages"), 500, "The most pages that a fax may have.")
     tx_page_minutes: int = option(
         kinds.whole(1, 240, "minutes"), 6, "A page that takes longer than this to send is warned about."

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Final
 
 from nexefax.config import Account, General
 from nexefax.errors import ChildBroken, ChildError, ChildMissing, DocumentError, JournalError
 from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
+from nexefax.fax.convert.tone import Halftone
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 
@@ -18,6 +20,8 @@ log = logging.getLogger("nexefax.fax")
 
 MACHINE_RETRY = 300.0  # seconds until a missing or broken converter or a full disk is tried again
 JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
+
+_HALFTONES: Final[dict[str, Halftone]] = {"auto": "auto", "text": "text", "photo": "photo"}
 
 
 class Rendering:
@@ -79,11 +83,11 @@ class Rendering:
 
 
 def render_settings(general: General, account: Account | None) -> RenderSettings:
-    """Return how an account's documents are rendered."""
-    resolution = (account.tx_resolution if account else "") or general.tx_resolution
+    """Return how an account's documents are rendered: as the account says, else as the installation does."""
     return RenderSettings(
-        resolution=Resolution[resolution.upper()],
-        fit="width" if ((account.tx_fit if account else "") or general.tx_fit) == "width" else "size",
+        resolution=Resolution[((account and account.tx_resolution) or general.tx_resolution).upper()],
+        fit="width" if ((account and account.tx_fit) or general.tx_fit) == "width" else "size",
+        halftone=_HALFTONES[(account and account.tx_halftone) or general.tx_halftone],
         max_pages=general.tx_max_pages,
         page_minutes=general.tx_page_minutes,
         timeout=general.convert_timeout,
