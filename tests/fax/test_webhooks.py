@@ -9,7 +9,7 @@ import socket
 import textwrap
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -68,19 +68,28 @@ async def calls(workshop: Workshop, fax_id: int = 1) -> list[webhook_records.Cal
     return await workshop.journal.read(lambda c: webhook_records.calls_of(c, fax_id))
 
 
-async def ended(workshop: Workshop, fax_id: int = 1) -> webhook_records.Call:
-    """The one call about a fax, when it waits no more."""
+async def when(
+    workshop: Workshop, faxes: Iterable[int], holds: Callable[[webhook_records.Call], bool]
+) -> None:
+    """Wait until the journal says this of the one call about each of these faxes."""
     changed = asyncio.Event()
     workshop.journal.after_write.append(changed.set)
     try:
         while True:
             changed.clear()
-            (call,) = await calls(workshop, fax_id)
-            if call.state != "waiting":
-                return call
+            found = [call for fax_id in faxes for call in await calls(workshop, fax_id)]
+            if all(map(holds, found)):
+                return
             await changed.wait()
     finally:
         workshop.journal.after_write.remove(changed.set)
+
+
+async def ended(workshop: Workshop, fax_id: int = 1) -> webhook_records.Call:
+    """The one call about a fax, when it waits no more."""
+    await when(workshop, [fax_id], lambda call: call.state != "waiting")
+    (call,) = await calls(workshop, fax_id)
+    return call
 
 
 @pytest.fixture
@@ -239,21 +248,11 @@ async def test_a_hook_that_fails_is_not_asked_for_each_of_many_faxes(
     async with open_hook(reply(500)) as hook:
         hook_up(workshop, hook.url)
         faxes = [await cancel(workshop) for _ in range(5)]
-        put_off = asyncio.Event()
-        put = webhook_records.put_off
-
-        def noted(*arguments: object) -> None:
-            put(*arguments)  # type: ignore[arg-type]
-            loop.call_soon_threadsafe(put_off.set)
-
-        loop = asyncio.get_running_loop()
-        monkeypatch.setattr(webhook_records, "put_off", noted)
         async with calling(workshop):
-            await put_off.wait()
+            await when(workshop, faxes, lambda call: call.next_try > time.time())
             waiting = [(await calls(workshop, fax))[0] for fax in faxes]
-            assert [call.attempts for call in waiting] == [1, 0, 0, 0, 0]
-            assert all(call.next_try > time.time() for call in waiting)
-            assert hook.told.qsize() == 1
+        assert [call.attempts for call in waiting] == [1, 0, 0, 0, 0]
+        assert hook.told.qsize() == 1
 
 
 async def test_a_hook_that_is_in_order_again_is_told_all_that_waits(
