@@ -94,7 +94,9 @@ class Daemon:
         """Start to listen; the stack ends it all in reverse order."""
         server = self._config.server
         agi = FastAgiServer(CallReports(worker), allow=server.fagi_allow)
-        site = await stack.enter_async_context(build_web(lambda: self._config, journal, worker))
+        site = await stack.enter_async_context(
+            build_web(lambda: self._config, journal, worker, desk=worker.desk)
+        )
         http = HttpServer(
             site,
             limits=http_limits(),

@@ -52,6 +52,16 @@ def build_file(path: Path, build: Callable[[Path], object], *, mode: int = FILE_
         build(temporary)
 
 
+def share_file(source: Path, path: Path) -> None:
+    """Have ``source``, durable already and never changed, at ``path`` as well; durable when its folder is synced."""
+    try:
+        os.link(source, path, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another filesystem, one without links, or one with too many of them
+        copy_file(source, path)
+
+
 def move_file(path: Path, destination: Path) -> None:
     """Rename ``path``, already fsynced, to ``destination`` on the same filesystem; durable on return."""
     path.rename(destination)

@@ -10,6 +10,8 @@
     ├── SpoolError(OSError)            the machine's: Asterisk's spool can't be used
     ├── SpaceError(OSError)            the machine's: too little room for documents to be sent
     ├── NumberError(ValueError)        the user's: what can't be dialled
+    ├── DraftError(ValueError)         the user's: what is composed can't be sent or changed so
+    │   └── DraftSent                  it is sent already
     ├── DocumentError(ValueError)      the user's: a document that can't be faxed
     │   └── TiffError                  no TIFF, or one whose directories are broken
     ├── ChildError(RuntimeError)       a program that NexeFax started
@@ -70,6 +72,18 @@ class SpaceError(NexeFaxError, OSError):
 
 class NumberError(NexeFaxError, ValueError):
     """A fax number that can't be dialled; the text says why."""
+
+
+class DraftError(NexeFaxError, ValueError):
+    """What is composed can't be sent or changed so; ``field`` names what of it, as the API does."""
+
+    def __init__(self, sentence: str, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class DraftSent(DraftError):
+    """It is sent already: nothing about it can be changed."""
 
 
 class DocumentError(NexeFaxError, ValueError):

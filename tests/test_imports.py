@@ -38,7 +38,8 @@ LAYERS = [
 ]
 PURE = [
     "fax/job.py", "fax/commands.py", "fax/reconcile.py", "fax/cause.py", "fax/outcome.py", "fax/number.py",
-    "fax/kept_files.py", "config/changes.py", "fastagi/protocol.py", "fastagi/commands.py", "httpd/protocol.py",
+    "fax/kept_files.py", "fax/composition.py", "config/changes.py", "fastagi/protocol.py", "fastagi/commands.py",
+    "httpd/protocol.py",
     "backup/manifest.py", "doctor/picture.py", "doctor/finding.py", "doctor/findings.py", "doctor/house.py",
     "doctor/spool.py", "doctor/faxes.py",
 ]  # fmt: skip

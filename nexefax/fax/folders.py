@@ -3,6 +3,8 @@
 ::
 
     out/<id>/document            what was handed in
+             document-2, …       more of it
+             document.fine.tiff  … and other pages that are drawn already: fax/renditions.py
              fax.tiff            what is faxed
              <attempt>.tiff      the same file, under the attempt's name for Asterisk
              <attempt>.started   written by the dialplan's guard when SendFAX begins
@@ -10,6 +12,7 @@
              <attempt>.outcome   written by the dialplan's hangup handler
     in/<id>/fax.tiff             what came in, a copy of the spool's
             fax.pdf              what is mailed
+    drafts/<id>/1, 2, …          documents of a fax that somebody still writes, and pages of them
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nexefax.durable import copy_file, make_folder, sync_folder
+from nexefax.durable import copy_file, make_folder, share_file, sync_folder
 from nexefax.fax.outcome import MAX_BYTES, Outcome, parse_outcome
 
 INCOMING_PREFIX = ".incoming-"  # documents whose row is not committed yet
@@ -46,7 +50,7 @@ class Folders:
 
     def prepare(self) -> None:
         """Make the folders."""
-        for folder in (self.outgoing, self.received):
+        for folder in (self.outgoing, self.received, self.drafts):
             make_folder(folder)
 
     def sent_fax(self, fax: int) -> Path:
@@ -77,31 +81,51 @@ class Folders:
         """What is mailed of it."""
         return self.received_fax(fax) / "fax.pdf"
 
-    def keep_document(self, document: Path) -> Path:
-        """Copy an uploaded document into a folder without a number yet; durable. See :meth:`number_document`."""
-        folder = self.outgoing / f"{INCOMING_PREFIX}{os.urandom(8).hex()}"
-        make_folder(folder)
-        try:
-            copy_file(document, folder / "document")
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return folder
+    @property
+    def drafts(self) -> Path:
+        """What users write and have not sent yet."""
+        return self.data_dir / "drafts"
 
-    def number_document(self, folder: Path, fax: int) -> None:
-        """Give a kept document its fax's number; called inside the transaction that makes the row.
+    def keep_files(self, files: Mapping[str, Path], copies: int) -> list[Path]:
+        """Have ``files``, by their names there, in ``copies`` folders without a number yet; durable.
+
+        Files of faxes and drafts are durable already and never changed: they are linked. See :meth:`number_folders`.
+        """
+        kept: list[Path] = []
+        try:
+            for _ in range(copies):
+                folder = self.outgoing / f"{INCOMING_PREFIX}{os.urandom(8).hex()}"
+                kept.append(folder)
+                make_folder(folder)
+                for name, source in files.items():
+                    if source.parent.parent in (self.outgoing, self.received, self.drafts):
+                        share_file(source, folder / name)
+                    elif len(kept) > 1:
+                        share_file(kept[0] / name, folder / name)
+                    else:
+                        copy_file(source, folder / name)
+                sync_folder(folder)
+        except BaseException:
+            self.drop(kept)
+            raise
+        return kept
+
+    def number_folders(self, kept: Sequence[Path], faxes: Sequence[int]) -> None:
+        """Give kept folders their faxes' numbers; called inside the transaction that makes the rows.
 
         A folder of that number without a row is of a transaction that a crash rolled back: nobody was told "ok".
         """
-        place = self.sent_fax(fax)
-        if place.exists():
-            shutil.rmtree(place)
-        folder.rename(place)
+        for folder, fax in zip(kept, faxes, strict=True):
+            place = self.sent_fax(fax)
+            if place.exists():
+                shutil.rmtree(place)
+            folder.rename(place)
         sync_folder(self.outgoing)
 
-    def drop(self, folder: Path) -> None:
-        """Remove a kept document that gets no number: it was handed in before."""
-        shutil.rmtree(folder, ignore_errors=True)
+    def drop(self, kept: Iterable[Path]) -> None:
+        """Remove kept folders that get no number: it was handed in before."""
+        for folder in kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def drop_unnumbered(self) -> int:
         """Remove documents of submissions that were never acknowledged; return how many."""

@@ -170,6 +170,12 @@ def fax_by_request(connection: sqlite3.Connection, account: str, request_id: str
     return _fax(row) if row else None
 
 
+def faxes_of_batch(connection: sqlite3.Connection, batch: str) -> list[int]:
+    """Return the numbers of all faxes that were sent at once, oldest first."""
+    rows = connection.execute("SELECT id FROM fax WHERE batch = ? AND batch != '' ORDER BY id", (batch,))
+    return [row[0] for row in rows]
+
+
 def fax_by_spool_name(connection: sqlite3.Connection, spool_name: str) -> Fax | None:
     """Return the received fax whose TIFF has this name in ``rx_dir``."""
     row = connection.execute("SELECT * FROM fax WHERE spool_name = ?", (spool_name,)).fetchone()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Final
 
-from nexefax.config import Account, General
 from nexefax.errors import ChildBroken, ChildError, ChildMissing, DocumentError, JournalError
 from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
-from nexefax.fax.convert import RenderSettings, Resolution, Slots, render
-from nexefax.fax.convert.tone import Halftone
+from nexefax.fax.composing import Composing
+from nexefax.fax.convert import Slots, render
+from nexefax.fax.drawing import UNDRAWABLE, Drawing, render_settings, resolution_word
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 
@@ -21,16 +20,16 @@ log = logging.getLogger("nexefax.fax")
 MACHINE_RETRY = 300.0  # seconds until a missing or broken converter or a full disk is tried again
 JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
 
-_HALFTONES: Final[dict[str, Halftone]] = {"auto": "auto", "text": "text", "photo": "photo"}
-
 
 class Rendering:
     """Renders one fax at a time for whoever asks; the processors are shared by all."""
 
-    def __init__(self, bookkeeper: Bookkeeper, folders: Folders) -> None:
+    def __init__(self, bookkeeper: Bookkeeper, folders: Folders, drawing: Drawing | None = None) -> None:
+        drawing = drawing or Drawing(bookkeeper.config, Slots(bookkeeper.config().general.convert_jobs))
         self._bookkeeper = bookkeeper
         self._folders = folders
-        self._slots = Slots(bookkeeper.config().general.convert_jobs)
+        self._composing = Composing(bookkeeper, folders, drawing)
+        self._slots = drawing.slots
 
     async def render(self, fax: records.Fax) -> None:
         """Render a queued fax; it is ready, failed or queued again when this returns.
@@ -47,6 +46,14 @@ class Rendering:
             until = time.time() + MACHINE_RETRY
             event = events.WorkInterrupted(until, "rendering broke down, see the log")
         await self._record(fax.id, event)
+        if fax.composition and not isinstance(event, events.WorkInterrupted):
+            await self._clear(fax)
+
+    async def _clear(self, fax: records.Fax) -> None:
+        try:
+            await self._composing.clear(fax)
+        except OSError as error:
+            log.warning("fax %d: what it was put together from can't be removed: %s", fax.id, error)
 
     async def _record(self, fax_id: int, event: events.Event) -> job.Step | None:
         while True:
@@ -57,16 +64,10 @@ class Rendering:
                 await asyncio.sleep(JOURNAL_RETRY)
 
     async def _render(self, fax: records.Fax) -> events.Event:
-        general = self._bookkeeper.config().general
-        settings = render_settings(general, self._bookkeeper.config().account(fax.account))
         try:
-            rendering = await render(
-                self._folders.document(fax.id),
-                self._folders.fax_tiff(fax.id),
-                settings=settings,
-                tmp_dir=general.tmp_dir,
-                slots=self._slots,
-            )
+            if fax.composition:
+                return await self._composing.compose(fax)
+            return await self._render_document(fax)
         except DocumentError as error:
             log.info("fax %d: the document can't be faxed: %s", fax.id, error)
             return events.DocumentRefused(str(error))
@@ -75,20 +76,19 @@ class Rendering:
             return events.WorkInterrupted(time.time() + MACHINE_RETRY, f"not rendered yet: {error}")
         except ChildError as error:
             log.error("fax %d: can't be rendered: %s", fax.id, error)
-            return events.DocumentRefused("The document could not be turned into fax pages.")
+            return events.DocumentRefused(UNDRAWABLE)
+
+    async def _render_document(self, fax: records.Fax) -> events.Event:
+        general = self._bookkeeper.config().general
+        settings = render_settings(general, self._bookkeeper.config().account(fax.account))
+        rendering = await render(
+            self._folders.document(fax.id),
+            self._folders.fax_tiff(fax.id),
+            settings=settings,
+            tmp_dir=general.tmp_dir,
+            slots=self._slots,
+        )
         seconds = sum(page.seconds_at(general.tx_faxopt_maxrate) for page in rendering.pages)
         return events.DocumentRendered(
-            len(rendering.pages), settings.resolution.name.lower(), seconds, rendering.notes
+            len(rendering.pages), resolution_word(settings), seconds, rendering.notes
         )
-
-
-def render_settings(general: General, account: Account | None) -> RenderSettings:
-    """Return how an account's documents are rendered: as the account says, else as the installation does."""
-    return RenderSettings(
-        resolution=Resolution[((account and account.tx_resolution) or general.tx_resolution).upper()],
-        fit="width" if ((account and account.tx_fit) or general.tx_fit) == "width" else "size",
-        halftone=_HALFTONES[(account and account.tx_halftone) or general.tx_halftone],
-        max_pages=general.tx_max_pages,
-        page_minutes=general.tx_page_minutes,
-        timeout=general.convert_timeout,
-    )

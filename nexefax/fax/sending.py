@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 
 from nexefax.config import Config
 from nexefax.durable import remove_temporaries
 from nexefax.errors import DocumentError
 from nexefax.fax import events, job, records
+from nexefax.fax.accepting import Accepting
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.calling import Calling
 from nexefax.fax.convert.document import recognise
+from nexefax.fax.drawing import Drawing
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
+from nexefax.fax.kept_files import documents_of
 from nexefax.fax.line_budget import choose
 from nexefax.fax.number import clean_number
 from nexefax.fax.rendering import Rendering
-from nexefax.fax.submission import Submission
+from nexefax.fax.submission import Accepted, Once, Order, Recipient, Submission
 
 log = logging.getLogger("nexefax.fax")
 
 WATCH_SECONDS = 10.0  # how often running attempts are looked at without a nudge; a few stat() calls each
 IDLE_SECONDS = 60.0  # how long the loop sleeps when nothing is due
-MAX_TEXT = 10_000  # characters of a subject or message that are kept
 
 
 class Sending:
     """The way out. :meth:`accept` and :meth:`settle` may be called at any time; the rest is run by the worker."""
 
-    def __init__(self, bookkeeper: Bookkeeper, folders: Folders) -> None:
+    def __init__(self, bookkeeper: Bookkeeper, folders: Folders, drawing: Drawing | None = None) -> None:
         self._bookkeeper = bookkeeper
         self._journal = bookkeeper.journal
         self._folders = folders
         self._wake = asyncio.Event()
-        self._rendering = Rendering(bookkeeper, folders)
+        self._accepting = Accepting(bookkeeper.journal, folders, bookkeeper.config)
+        self._rendering = Rendering(bookkeeper, folders, drawing)
         self._calling = Calling(bookkeeper, folders)
         self._last_call: dict[str, float] = {}  # when each account was given a line
         self._begun: dict[int, asyncio.Task[None]] = {}  # the tasks that render, by fax
@@ -45,61 +47,33 @@ class Sending:
     def _config(self) -> Config:
         return self._bookkeeper.config()
 
-    async def accept(self, submission: Submission, *, resent_from: int | None = None) -> int:
+    async def accept(self, submission: Submission) -> int:
         """Take a document in and return its fax's number; it is durable then, and will be sent or fail with a reason.
-
-        ``resent_from`` is the fax that this one sends again.
 
         Raises NumberError or DocumentError with a sentence for the user, OSError or JournalError when it could not
         be kept.
         """
-        number = clean_number(submission.number)
+        clean_number(submission.number)  # before the document is looked at
         await asyncio.to_thread(recognise, submission.document)
-        folder = await asyncio.to_thread(self._folders.keep_document, submission.document)
-        now = time.time()
-        fax = records.Fax(
-            id=0,
-            direction="out",
-            account=submission.account.id,
-            state=job.State.QUEUED,
-            created=now,
-            changed=now,
-            number=number,
-            user=submission.user[:MAX_TEXT],
-            subject=submission.subject[:MAX_TEXT],
-            message=submission.message[:MAX_TEXT],
-            document_name=submission.document_name[:MAX_TEXT],
-            max_attempts=self._config.general.tx_max_retries + 1,
-            request_id=submission.request_id or None,
-            resent_from=resent_from,
+        accepted = await self.take(
+            Order(
+                submission.account,
+                submission.user,
+                (Recipient(submission.number),),
+                {"document": submission.document},
+                submission.document_name,
+                submission.subject,
+                submission.message,
+                request_id=submission.request_id,
+            )
         )
+        return accepted.faxes[0]
 
-        accepted = f"accepted from {fax.user} for {number}"
-        if resent_from is not None:
-            accepted += f", as fax {resent_from} once more"
-
-        def add(connection: sqlite3.Connection) -> tuple[int, bool]:
-            if fax.request_id is not None:
-                known = records.fax_by_request(connection, fax.account, fax.request_id)
-                if known is not None:
-                    return known.id, False
-            fax_id = records.add_fax(connection, fax)
-            records.add_event(connection, fax_id, now, accepted)
-            self._folders.number_document(folder, fax_id)
-            return fax_id, True
-
-        try:
-            fax_id, is_new = await self._journal.write(add)
-        except Exception:
-            await asyncio.to_thread(self._folders.drop, folder)
-            raise
-        if not is_new:
-            await asyncio.to_thread(self._folders.drop, folder)
-            log.info("fax %d: handed in again by %s, taken once", fax_id, fax.user)
-            return fax_id
-        log.info("fax %d: accepted from %s of %s for %s", fax_id, fax.user, fax.account, number)
+    async def take(self, order: Order, once: Once | None = None) -> Accepted:
+        """Take an order in; see :meth:`nexefax.fax.accepting.Accepting.take`."""
+        accepted = await self._accepting.take(order, once)
         self._wake.set()
-        return fax_id
+        return accepted
 
     async def recover(self) -> None:
         """Begin again what a former run left in the middle."""
@@ -216,13 +190,23 @@ class Sending:
         account = self._config.account(fax.account)
         if account is None:
             raise DocumentError(f"The account {fax.account} is no longer there.")
-        document = self._folders.document(fax_id)
-        if not await asyncio.to_thread(document.is_file):
+        folder = self._folders.sent_fax(fax_id)
+        files = {name: folder / name for name in documents_of(fax)}
+        if not await asyncio.to_thread(lambda: all(path.is_file() for path in files.values())):
             raise DocumentError(f"The document of fax {fax_id} is no longer kept. Hand it in again.")
-        again = Submission(
-            account, by, number or fax.number, document, fax.document_name, fax.subject, fax.message
+        same = not number or clean_number(number) == fax.number
+        again = Order(
+            account,
+            by,
+            (Recipient(number or fax.number, fax.to_name if same else ""),),
+            files,
+            fax.document_name,
+            fax.subject,
+            fax.message,
+            composition=fax.composition,
+            resent_from=fax_id,
         )
-        return await self.accept(again, resent_from=fax_id)
+        return (await self.take(again)).faxes[0]
 
     async def settle(self, fax_id: int, attempt: int) -> None:
         """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""

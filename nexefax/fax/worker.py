@@ -12,6 +12,9 @@ from nexefax.config import Config
 from nexefax.durable import write_file
 from nexefax.fax import events, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper
+from nexefax.fax.convert import Slots
+from nexefax.fax.desk import Desk
+from nexefax.fax.drawing import Drawing
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders, read_outcome, with_suffix
 from nexefax.fax.free_space import SpaceWatch, require_space
@@ -41,7 +44,10 @@ class Worker:
         self._config = config
         self._folders = Folders(config().general.data_dir)
         self._bookkeeper = Bookkeeper(journal, config, self._wake_outbox)
-        self._sending = Sending(self._bookkeeper, self._folders)
+        drawing = Drawing(config, Slots(config().general.convert_jobs))
+        self._sending = Sending(self._bookkeeper, self._folders, drawing)
+        #: Where faxes are composed.
+        self.desk = Desk(journal, self._folders, config, drawing, self._sending.take)
         self._receiving = Receiving(self._bookkeeper, self._folders)
         self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
         self._webhooks = Webhooks(journal, config)
@@ -61,6 +67,7 @@ class Worker:
         await self._journal.write(lambda connection: records.skip_numbers(connection, highest))
         await self._journal.write(lambda connection: mail_records.hasten_mails(connection, time.time()))
         await self._webhooks.hasten()
+        await self.desk.drafts.recover()
         await self._sending.recover()
         await self._receiving.recover()
 
@@ -70,6 +77,7 @@ class Worker:
             tasks.create_task(self._sending.run(tasks), name="sending")
             tasks.create_task(self._sending.watch(), name="watch")
             tasks.create_task(self._receiving.run(), name="receiving")
+            tasks.create_task(self.desk.run(), name="previews")
             tasks.create_task(self._outbox.run(), name="outbox")
             tasks.create_task(self._webhooks.run(), name="webhooks")
             tasks.create_task(self._settle_nudged(), name="reports")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -36,13 +37,23 @@ class UploadedFile:
     path: Path
     size: int
 
+    async def discard(self) -> None:
+        """Remove the file if it is still where it was put."""
+        await run_to_end(remove_quietly, self.path)
+
 
 @dataclass(slots=True)
 class Form:
-    """The fields (the first of a name counts) and files of a form."""
+    """The fields (the first of a name counts; ``repeated`` has all) and files of a form."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: list[UploadedFile] = field(default_factory=list)
+    repeated: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, value: str) -> None:
+        """Take a field in."""
+        self.fields.setdefault(name, value)
+        self.repeated.setdefault(name, []).append(value)
 
     async def discard(self) -> None:
         """Remove the files that are still where they were put."""
@@ -101,6 +112,21 @@ async def read_form(request: Request, *, directory: Path, max_bytes: int) -> For
     raise HttpError(415, "Send a form: multipart/form-data or application/x-www-form-urlencoded.")
 
 
+async def read_file(request: Request, *, directory: Path, max_bytes: int) -> UploadedFile:
+    """Put the request's body, of whatever kind, into a file, as :func:`read_form` does with one of a form.
+
+    Raises:
+        HttpError: 411 without a length, 413 for too much; and as ``body``.
+        OSError: the file can't be written; none is left behind.
+    """
+    _expect_length(request)
+    request.expect_at_most(max_bytes)
+    parts = _Parts(directory)
+    parts.open("", "")
+    await _stream(request, parts, max_bytes, parts.add)
+    return parts.form.files[0]
+
+
 def _urlencoded(body: bytes) -> Form:
     try:
         pairs = decode_pairs(body.decode("ascii"))
@@ -108,7 +134,7 @@ def _urlencoded(body: bytes) -> Form:
         raise HttpError(400, "The form is not urlencoded.") from None
     form = Form()
     for name, value in pairs:
-        form.fields.setdefault(name, value)
+        form.add(name, value)
     if len(form.fields) > MOST_PARTS:
         raise HttpError(400, "The form has too many fields.")
     return form
@@ -117,6 +143,12 @@ def _urlencoded(body: bytes) -> Form:
 async def _read_multipart(request: Request, directory: Path, max_bytes: int) -> Form:
     parts = _Parts(directory)
     parser = _parser(request, max_bytes)
+    await _stream(request, parts, max_bytes, lambda piece: _feed(parser, parts, piece))
+    return parts.form
+
+
+async def _stream(request: Request, parts: _Parts, max_bytes: int, feed: Callable[[bytes], None]) -> None:
+    """Feed the body's pieces, an empty one at its end; ``parts`` are files then, or gone."""
     size = 0
     whole = False
     try:
@@ -124,16 +156,15 @@ async def _read_multipart(request: Request, directory: Path, max_bytes: int) -> 
             size += len(piece)
             if size > max_bytes:
                 raise too_large(max_bytes)
-            _feed(parser, parts, piece)
+            feed(piece)
             if parts.waiting >= _WRITE_AT:
                 await run_to_end(parts.flush)
-        _feed(parser, parts, b"")
+        feed(b"")
         await run_to_end(parts.finish)
         whole = True
     finally:
         if not whole:
             await run_to_end(parts.drop)
-    return parts.form
 
 
 def _parser(request: Request, max_bytes: int) -> PushMultipartParser:
@@ -201,13 +232,21 @@ class _Parts:
             self._segment = event
             self._text.clear()
             if event.filename is not None:
-                path = self._directory / f"upload-{secrets.token_hex(16)}"
-                self._uploads.append(_Upload(event.name or "", event.filename, path))
+                self.open(event.name or "", event.filename)
+
+    def open(self, name: str, filename: str) -> None:
+        """Begin a file."""
+        path = self._directory / f"upload-{secrets.token_hex(16)}"
+        self._uploads.append(_Upload(name, filename, path))
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece of the file that was begun last."""
+        self._uploads[-1].gathered.append(piece)
+        self.waiting += len(piece)
 
     def _body(self, piece: bytes) -> None:
         if self._segment is not None and self._segment.filename is not None:
-            self._uploads[-1].gathered.append(piece)
-            self.waiting += len(piece)
+            self.add(piece)
             return
         self._text += piece
         if len(self._text) > MOST_FIELD_BYTES:
@@ -218,7 +257,7 @@ class _Parts:
     def _end_of_part(self) -> None:
         if self._segment is not None and self._segment.filename is None:
             # Browsers send the page's charset, UTF-8; a program that sends another is told so by its odd letters.
-            self.form.fields.setdefault(self._segment.name or "", self._text.decode("utf-8", "replace"))
+            self.form.add(self._segment.name or "", self._text.decode("utf-8", "replace"))
         self._segment = None
 
     def flush(self) -> None:

@@ -182,7 +182,7 @@ class Api:
             )
         except HttpError as error:
             if error.status == 413 and uploads:
-                raise Refusal(413, _too_large(config), field="fax_file") from None
+                raise Refusal(413, too_large(config), field="fax_file") from None
             raise
         except OSError as error:
             raise not_kept(error) from error
@@ -190,7 +190,7 @@ class Api:
     async def _hand_over(self, upload: UploadedFile, submission: Submission) -> int:
         config = self._config()
         if upload.size > most_upload_bytes(config):
-            raise Refusal(413, _too_large(config), field="fax_file")
+            raise Refusal(413, too_large(config), field="fax_file")
         try:
             return await self._outgoing.accept(submission)
         except NumberError as error:
@@ -229,5 +229,6 @@ def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept")
 
 
-def _too_large(config: Config) -> str:
+def too_large(config: Config) -> str:
+    """What is said of a document that has more than may be sent."""
     return f"The document is too large: at most {config.server.max_upload_mb} MB can be sent."

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
+from nexefax.fax.desk import Desk
 from nexefax.fax.page_images import PageImages
 from nexefax.httpd import Request, Response, Router
 from nexefax.httpd.static import StaticFile, StaticFiles
@@ -24,6 +25,7 @@ from nexefax.web.guard import harden, is_foreign
 from nexefax.web.pages import RESOURCES, STATIC, Pages
 from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
+from nexefax.web.resources.drafts import DraftsResource
 from nexefax.web.resources.faxes import Faxes
 from nexefax.web.resources.me import Me
 from nexefax.web.resources.pages import FaxPages
@@ -201,10 +203,12 @@ async def build_web(
     journal: Journal,
     outgoing: Outgoing,
     *,
+    desk: Desk | None = None,
     credentials: Credentials | None = None,
 ) -> AsyncIterator[Site]:
     """The site, while the context lasts; ``config`` returns the configuration as it is now.
 
+    Faxes are composed at the ``desk``; without one only documents as they are can be sent.
     Give HttpServer the site as handler, its ``error_page``, and :func:`nexefax.web.http_limits`.
     """
     pages = await asyncio.to_thread(Pages)
@@ -223,6 +227,8 @@ async def build_web(
         Faxes(config, journal, callers, outgoing),
         FaxPages(config, journal, callers, PageImages(config)),
     )
+    if desk is not None:
+        resources += (DraftsResource(config, journal, callers, desk),)
     site = await asyncio.to_thread(
         Site, config, journal, sessions, pages, api, tokens=tokens, resources=resources
     )

@@ -8,7 +8,7 @@ import pytest
 
 from nexefax.config import Account, General
 from nexefax.fax.convert import Resolution
-from nexefax.fax.rendering import render_settings
+from nexefax.fax.drawing import render_settings
 
 GENERAL = General(tx_channel="Local/${TO}@outside")
 ACCOUNT = Account(id="ACME", rx_email_to=("a@acme.example",), tx_number="12025550154", tx_name="ACME")

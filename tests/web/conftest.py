@@ -54,7 +54,7 @@ async def bob(client: Client) -> Client:
 async def office(installation: Installation, journal: Journal, tmp_path: Path) -> AsyncIterator[Office]:
     """The site before a real worker, with bob.smith of ACME signed in."""
     data_dir = tmp_path / "data"
-    installation.configure(general=f"data_dir={data_dir}\nmin_free_mb=0\n{_spool(tmp_path)}")
+    installation.configure(general=f"data_dir={data_dir}\nmin_free_mb=0\n{spool_options(tmp_path)}")
     worker = Worker(journal, lambda: installation.current)
     async with run_site(installation, journal, worker) as running:
         bob = Client(running.port)
@@ -63,7 +63,7 @@ async def office(installation: Installation, journal: Journal, tmp_path: Path) -
         yield Office(installation, journal, worker, make_folders(data_dir), running.port, bob)
 
 
-def _spool(folder: Path) -> str:
+def spool_options(folder: Path) -> str:
     """Folders of a spool that no Asterisk looks into, as lines of [general]."""
     options = []
     for option in ("ast_call_dir", "ast_staging_dir", "ast_done_dir", "rx_dir"):

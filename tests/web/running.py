@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nexefax.fax.desk import Desk
 from nexefax.httpd import Handler, HttpServer
 from nexefax.store import Journal
 from nexefax.web import build_web, http_limits
@@ -38,8 +39,10 @@ async def open_journal(folder: Path) -> AsyncIterator[Journal]:
 
 
 @asynccontextmanager
-async def run_site(installation: Installation, journal: Journal, tray: Outgoing) -> AsyncIterator[Running]:
-    async with build_web(lambda: installation.current, journal, tray) as site:
+async def run_site(
+    installation: Installation, journal: Journal, tray: Outgoing, *, desk: Desk | None = None
+) -> AsyncIterator[Running]:
+    async with build_web(lambda: installation.current, journal, tray, desk=desk) as site:
         server = HttpServer(
             site,
             limits=http_limits(),
