@@ -7,6 +7,7 @@ each, so that the journal's one reading thread is nobody's for long, whatever so
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import partial
@@ -71,6 +72,13 @@ def count_waiting(connection: sqlite3.Connection, account: str, today: float) ->
     }
     values = {"account": account, "today": today}
     return {name: int(connection.execute(query, values).fetchone()[0]) for name, query in counts.items()}
+
+
+def count_now(connection: sqlite3.Connection, account: str) -> dict[str, int]:
+    """:func:`count_waiting` for the day that it is here."""
+    now = time.localtime()
+    midnight = time.mktime((now.tm_year, now.tm_mon, now.tm_mday, 0, 0, 0, 0, 0, -1))
+    return count_waiting(connection, account, midnight)
 
 
 def _window(connection: sqlite3.Connection, filters: Filters, top: int, limit: int) -> tuple[list[Fax], int]:

@@ -32,8 +32,8 @@ from nexefax.fax.records import Fax
 
 log = logging.getLogger("nexefax.fax")
 
-#: Pixels across.
-SIZES: Final[dict[str, int]] = {"thumb": 240, "page": 864, "full": 1728}
+#: Pixels across; None are the TIFF's own pixels, one bit each.
+SIZES: Final[dict[str, int | None]] = {"thumb": 240, "page": 864, "full": None}
 
 YOUNG_SECONDS: Final = 60.0  # what was just made is being sent
 _FILL: Final = 0.9  # of the cap is what is left when room is made, so that it is not made for every picture

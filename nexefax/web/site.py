@@ -22,11 +22,13 @@ from nexefax.web.auth import SignIn
 from nexefax.web.caller import Callers
 from nexefax.web.fax_files import fax_file, find_fax, link_target
 from nexefax.web.guard import harden, is_foreign
+from nexefax.web.live import Hub
 from nexefax.web.pages import RESOURCES, STATIC, Pages
 from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
 from nexefax.web.resources.drafts import DraftsResource
 from nexefax.web.resources.faxes import Faxes
+from nexefax.web.resources.live import Live
 from nexefax.web.resources.me import Me
 from nexefax.web.resources.pages import FaxPages
 from nexefax.web.resources.sessions import SessionList
@@ -219,12 +221,14 @@ async def build_web(
     tokens = Tokens(config, journal, files)
     callers = Callers(sessions, tokens)
     users = Users(config, sign_in, sessions, tokens, files)
+    hub = Hub(journal)
     resources: tuple[Resource, ...] = (
         Me(config, callers, users),
         SessionList(callers, sessions),
         TokenList(callers, tokens),
         UserList(callers, users),
-        Faxes(config, journal, callers, outgoing),
+        Faxes(config, journal, callers, outgoing, hub.running),
+        Live(journal, callers, hub),
         FaxPages(config, journal, callers, PageImages(config)),
     )
     if desk is not None:
@@ -234,10 +238,14 @@ async def build_web(
     )
     try:
         async with asyncio.TaskGroup() as tasks:
-            sweeper = tasks.create_task(site.sweep(), name="session sweep")
+            running = [
+                tasks.create_task(site.sweep(), name="session sweep"),
+                tasks.create_task(hub.run(), name="what happens"),
+            ]
             try:
                 yield site
             finally:
-                sweeper.cancel()
+                for task in running:
+                    task.cancel()
     finally:
         await asyncio.to_thread(sign_in.close)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from nexefax.config import Config
@@ -39,11 +39,17 @@ class Sender(Protocol):
 
 
 class Faxes:
-    """The handlers. ``sender`` does what changes the course of a fax."""
+    """The handlers. ``sender`` does what changes the course of a fax; ``running`` has the pages on the line, by fax."""
 
     def __init__(
-        self, config: Callable[[], Config], journal: Journal, callers: Callers, sender: Sender
+        self,
+        config: Callable[[], Config],
+        journal: Journal,
+        callers: Callers,
+        sender: Sender,
+        running: Mapping[int, Mapping[str, Any]],
     ) -> None:
+        self._running = running
         self._config = config
         self._journal = journal
         self._callers = callers
@@ -69,12 +75,13 @@ class Faxes:
         found = await listing.list_faxes(self._journal, filters, before=cursor_of(request), limit=limit + 1)
         shown = found[:limit]
         following = str(shown[-1].id) if len(found) > limit else None
-        return Response.json({"faxes": [fax_summary(fax) for fax in shown], "next": following})
+        summaries = [fax_summary(fax, progress=self._running.get(fax.id)) for fax in shown]
+        return Response.json({"faxes": summaries, "next": following})
 
     async def _counts(self, request: Request) -> Response:
         caller = await self._callers.find(request, "read")
         account = caller.account.id
-        return Response.json(await self._journal.read(lambda c: count_now(c, account)))
+        return Response.json(await self._journal.read(lambda c: listing.count_now(c, account)))
 
     async def _one(self, request: Request) -> Response:
         caller = await self._callers.find(request, "read")
@@ -87,7 +94,7 @@ class Faxes:
         fax, seen = await self._journal.read(read)
         kept = fax.files_deleted is None
         sizes = await asyncio.to_thread(page_sizes, self._config().general.data_dir, fax) if kept else []
-        return Response.json(seen | {"page_sizes": sizes})
+        return Response.json(seen | {"page_sizes": sizes, "progress": self._running.get(number)})
 
     async def _delete(self, request: Request) -> Response:
         return await self._change(
@@ -164,10 +171,3 @@ class Faxes:
         caller = await self._callers.find(request, scope)
         number = fax_number(request.params["id"])
         return caller, await self._journal.read(lambda c: find_own(c, caller, number))
-
-
-def count_now(connection: sqlite3.Connection, account: str) -> dict[str, Any]:
-    """The numbers beside the names of the lists; today is the day here."""
-    now = time.localtime()
-    midnight = time.mktime((now.tm_year, now.tm_mon, now.tm_mday, 0, 0, 0, 0, 0, -1))
-    return dict(listing.count_waiting(connection, account, midnight))
