@@ -27,9 +27,11 @@ from nexefax.web.pages import RESOURCES, STATIC, Pages
 from nexefax.web.problem import Problem, problem_response
 from nexefax.web.refusal import Refusal
 from nexefax.web.resources.drafts import DraftsResource
+from nexefax.web.resources.fax_csv import FaxCsv
 from nexefax.web.resources.faxes import Faxes
 from nexefax.web.resources.live import Live
 from nexefax.web.resources.me import Me
+from nexefax.web.resources.numbers import Numbers
 from nexefax.web.resources.pages import FaxPages
 from nexefax.web.resources.sessions import SessionList
 from nexefax.web.resources.tokens import TokenList
@@ -228,6 +230,8 @@ async def build_web(
         TokenList(callers, tokens),
         UserList(callers, users),
         Faxes(config, journal, callers, outgoing, hub.running),
+        FaxCsv(journal, callers),
+        Numbers(journal, callers),
         Live(journal, callers, hub),
         FaxPages(config, journal, callers, PageImages(config)),
     )
