@@ -21,7 +21,8 @@ PIECE: Final = 500  # faxes read and written at once: some 100 KB
 
 COLUMNS: Final = (
     "fax", "direction", "state", "reason", "created (UTC)", "ended (UTC)", "number", "name", "station", "user",
-    "subject", "document", "pages", "pages done", "resolution", "bit/s", "attempts", "incomplete", "may have arrived twice",
+    "subject", "document", "pages", "pages done", "resolution", "bit/s", "attempts", "incomplete",
+    "may have arrived twice",
     "repeats", "resent from", "notes",
 )  # fmt: skip
 
