@@ -95,7 +95,7 @@ class Daemon:
         server = self._config.server
         agi = FastAgiServer(CallReports(worker), allow=server.fagi_allow)
         site = await stack.enter_async_context(
-            build_web(lambda: self._config, journal, worker, desk=worker.desk)
+            build_web(lambda: self._config, journal, worker, desk=worker.desk, images=worker.images)
         )
         http = HttpServer(
             site,

@@ -73,9 +73,9 @@ MIGRATIONS: Final[dict[int, str]] = {
             error      TEXT    NOT NULL DEFAULT '',
             address    TEXT    NOT NULL DEFAULT '',
             note       TEXT    NOT NULL DEFAULT '',
-            user       TEXT    NOT NULL DEFAULT '',
-            UNIQUE (fax, kind, address)
+            user       TEXT    NOT NULL DEFAULT ''
         ) STRICT;
+        CREATE UNIQUE INDEX mail_once ON mail (fax, kind) WHERE kind <> 'forwarded';
         INSERT INTO mail (id, fax, kind, state, message_id, created, changed, next_try, attempts, error)
             SELECT id, fax, kind, state, message_id, created, changed, next_try, attempts, error FROM old_mail;
         DROP TABLE old_mail;

@@ -124,9 +124,10 @@ CREATE TABLE mail (
     error      TEXT    NOT NULL DEFAULT '',
     address    TEXT    NOT NULL DEFAULT '',               -- forwarded: to whom; else the account's addresses
     note       TEXT    NOT NULL DEFAULT '',               -- forwarded: what its sender wrote with it
-    user       TEXT    NOT NULL DEFAULT '',               -- forwarded: who did
-    UNIQUE (fax, kind, address)
+    user       TEXT    NOT NULL DEFAULT ''                -- forwarded: who did
 ) STRICT;
+
+CREATE UNIQUE INDEX mail_once ON mail (fax, kind) WHERE kind <> 'forwarded';
 
 CREATE INDEX mail_due ON mail (state, next_try);
 

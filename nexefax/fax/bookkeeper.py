@@ -97,7 +97,7 @@ class Bookkeeper:
             records.add_event(connection, fax.id, now, after.text)
         for command in after.commands:
             if isinstance(command, WriteLetter):
-                mail_records.add_mail(connection, fax.id, command.letter, self._message_id(), now)
+                mail_records.add_mail(connection, fax.id, command.letter, self.message_id(), now)
             elif isinstance(command, WithdrawLetter):
                 mail_records.withdraw_mail(connection, fax.id, command.letter)
             elif isinstance(command, RememberLine):
@@ -128,7 +128,8 @@ class Bookkeeper:
             notify_failure=account is not None and account.tx_notify_failure,
         )
 
-    def _message_id(self) -> str:
+    def message_id(self) -> str:
+        """Return a Message-ID for a new letter."""
         return make_msgid(domain=self.config().email.from_email.rpartition("@")[2] or "localhost")
 
 

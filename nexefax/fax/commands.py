@@ -12,6 +12,7 @@ class Letter(StrEnum):
     RECEIVED = "received"
     SENT = "sent"
     FAILED = "failed"
+    FORWARDED = "forwarded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from nexefax.config import Account, Config
-from nexefax.errors import MailDelayed, MailTooLarge
+from nexefax.errors import MailDelayed, MailRefused, MailTooLarge
 from nexefax.fax import mail_records, notices, records
 from nexefax.fax.commands import Letter as Kind
 from nexefax.fax.folders import Folders
+from nexefax.fax.forwarded_letter import forwarded_letter
 from nexefax.fax.large_faxes import kept_sentences
 from nexefax.fax.mail import Attachment, Letter, Mailer
+from nexefax.fax.page_images import PageImages
 from nexefax.store import Journal
 
 log = logging.getLogger("nexefax.mail")
@@ -26,10 +28,17 @@ PDF, TIFF = ("application", "pdf"), ("image", "tiff")
 class Letters:
     """Writes and sends the letter of a row of the outbox; nothing of it is kept but its Message-ID and date."""
 
-    def __init__(self, journal: Journal, folders: Folders, config: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        folders: Folders,
+        config: Callable[[], Config],
+        images: PageImages | None = None,
+    ) -> None:
         self._journal = journal
         self._folders = folders
         self._config = config
+        self._images = images or PageImages(config)
 
     async def deliver(self, mail: mail_records.Mail, fax: records.Fax) -> None:
         """Deliver the letter ``mail`` about ``fax``. Raises MailDelayed or MailRefused."""
@@ -37,10 +46,12 @@ class Letters:
         account = config.account(fax.account)
         if account is None:
             raise MailDelayed(f"accounts.conf has no account {fax.account!r} any more; add it again")
-        files = await asyncio.to_thread(self._attachments, mail, fax, account)
-        if mail.kind == Kind.RECEIVED and not files:
+        if mail.kind == Kind.FORWARDED and fax.files_deleted is not None:
+            raise MailRefused("its pages are no longer kept")
+        files = await self._files(mail, fax, account)
+        if mail.kind in (Kind.RECEIVED, Kind.FORWARDED) and not files:
             raise MailDelayed(
-                f"its files are missing in {self._folders.received_fax(fax.id)}; restore that folder from the backup"
+                f"its files are missing in {self._folder(fax)}; restore that folder from the backup"
             )
         mailer = Mailer(config.email, config.general.tmp_dir)
         is_heavy = await asyncio.to_thread(size_of, files) > config.email.mail_max_mb << 20
@@ -74,6 +85,8 @@ class Letters:
         attachments = () if leave_out else files
         email = self._config().email
         date = datetime.fromtimestamp(mail.created).astimezone()
+        if mail.kind == Kind.FORWARDED:
+            return forwarded_letter(mail, fax, account, email, date=date, attachments=attachments, kept=kept)
         if mail.kind == Kind.RECEIVED:
             return notices.received_letter(
                 fax,
@@ -98,29 +111,46 @@ class Letters:
 
     def _kept(self, fax: records.Fax, account: Account, files: tuple[Attachment, ...]) -> str:
         config = self._config()
+        paths = [file.path for file in files]
+        if fax.direction == "out":  # what is on the page is the TIFF; a PDF of it is made for the moment
+            paths = [self._folders.fax_tiff(fax.id)]
         return kept_sentences(
             fax,
             account,
             megabytes=size_of(files) / (1 << 20),
-            files=[file.path for file in files],
+            files=paths,
             public_url=config.server.public_url,
             days=config.general.retention_days,
         )
 
-    def _attachments(
+    async def _files(
+        self, mail: mail_records.Mail, fax: records.Fax, account: Account
+    ) -> tuple[Attachment, ...]:
+        """What the letter brings."""
+        if mail.kind == Kind.FORWARDED and fax.direction == "out":
+            made = await self._images.pdf(fax)
+            return () if made is None else _present((made.path, f"{notices.file_stem(fax)}.pdf", PDF))
+        return await asyncio.to_thread(self._kept_files, mail, fax, account)
+
+    def _kept_files(
         self, mail: mail_records.Mail, fax: records.Fax, account: Account
     ) -> tuple[Attachment, ...]:
         stem = notices.file_stem(fax)
-        if mail.kind != Kind.RECEIVED:
+        if mail.kind in (Kind.SENT, Kind.FAILED):
             return _present((self._folders.fax_tiff(fax.id), f"{stem}.tiff", TIFF))
         pdf = (self._folders.received_pdf(fax.id), f"{stem}.pdf", PDF)
         tiff = (self._folders.received_tiff(fax.id), f"{stem}.tiff", TIFF)
+        if mail.kind == Kind.FORWARDED:
+            return _present(pdf) or _present(tiff)
         wanted = account.rx_format or self._config().general.rx_format
         if wanted == "tiff":
             return _present(tiff)
         if wanted == "both" or fax.tiff_wanted:
             return _present(pdf, tiff)
         return _present(pdf) or _present(tiff)
+
+    def _folder(self, fax: records.Fax) -> Path:
+        return self._folders.received_fax(fax.id) if fax.direction == "in" else self._folders.sent_fax(fax.id)
 
 
 def size_of(files: tuple[Attachment, ...]) -> int:

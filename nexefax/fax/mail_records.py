@@ -39,6 +39,32 @@ def add_mail(connection: sqlite3.Connection, fax_id: int, kind: str, message_id:
     )
 
 
+def add_forward(
+    connection: sqlite3.Connection,
+    fax_id: int,
+    address: str,
+    *,
+    note: str,
+    user: str,
+    message_id: str,
+    now: float,
+) -> bool:
+    """Put a letter to ``address`` into the outbox that brings it a fax; False when the same one was not tried yet."""
+    waits = connection.execute(
+        "SELECT 1 FROM mail WHERE fax = ? AND kind = 'forwarded' AND state = 'waiting' AND attempts = 0"
+        " AND address = ? AND note = ? AND user = ?",
+        (fax_id, address, note, user),
+    ).fetchone()
+    if waits is not None:  # clicked twice
+        return False
+    connection.execute(
+        "INSERT INTO mail (fax, kind, state, message_id, created, changed, next_try, address, note, user)"
+        " VALUES (?, 'forwarded', 'waiting', ?, ?, ?, ?, ?, ?, ?)",
+        (fax_id, message_id, now, now, now, address, note, user),
+    )
+    return True
+
+
 def due_mails(connection: sqlite3.Connection, now: float) -> list[Mail]:
     """Return the letters to deliver now, longest waiting first."""
     rows = connection.execute(

@@ -7,12 +7,24 @@ telephone. Lines are not broken here; quoted-printable does that on the wire, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from nexefax.config import Account, Email
 from nexefax.fax.job import count
+from nexefax.fax.letter_text import (
+    MONTHS,
+    attached,
+    listed,
+    local_time,
+    named,
+    notes_listed,
+    paragraphs,
+    sentence,
+    speed,
+    time_in_words,
+)
 from nexefax.fax.message import Attachment, Letter, TextAttachment, clean
 from nexefax.fax.records import Attempt, Fax
 
@@ -20,23 +32,6 @@ from nexefax.fax.records import Attempt, Fax
 _NUMBER_IN_NAME = 32
 # Attempts listed in a letter: the last ones, when somebody configured hundreds of retries.
 _LISTED_ATTEMPTS = 30
-
-# In English whatever the daemon's locale says; strftime's %A and %B would follow it.
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def received_letter(
@@ -55,24 +50,24 @@ def received_letter(
     ``zone`` is that of the times in it, None for the machine's.
     """
     warning = incomplete_sentence(fax)
-    text = _paragraphs(
+    text = paragraphs(
         f"A fax has arrived from {clean(fax.number or fax.station) or 'an unknown number'}.",
         f"INCOMPLETE: {warning}" if warning else "",
         kept,
-        _listed(
+        listed(
             (
-                ("From", _named(fax.number or "unknown number", fax.caller_name)),
+                ("From", named(fax.number or "unknown number", fax.caller_name)),
                 ("Station ID", fax.station),
                 ("For", account.id),
                 ("Received", time_in_words(fax.created, zone)),
                 ("Pages", "" if fax.pages is None else str(fax.pages)),
                 ("Resolution", fax.resolution),
-                ("Speed", _speed(fax.bitrate)),
+                ("Speed", speed(fax.bitrate)),
                 ("Fax no.", str(fax.id)),
             )
         ),
-        _notes(fax.notes),
-        _attached(attachments),
+        notes_listed(fax.notes),
+        attached(attachments),
     )
     return Letter(
         message_id=message_id,
@@ -125,7 +120,7 @@ def failed_letter(
     never = "Nobody knows whether it was dialled" if fax.doubtful else "It was never dialled"
     tries = f"It was tried {_times(len(attempts))}" if attempts else never
     openings = (
-        f"The fax to {fax.number} could not be sent: {_sentence(fax.reason or 'no reason is known')}",
+        f"The fax to {fax.number} could not be sent: {sentence(fax.reason or 'no reason is known')}",
         f"{tries}, and will not be tried again. To send it, hand it in anew.",
     )
     sending = _Sending(fax, account, tuple(attempts), zone)
@@ -152,15 +147,7 @@ def file_stem(fax: Fax, zone: tzinfo | None = None) -> str:
     Numbers are cut to what is safe in file names; one that has nothing of the kind is ``unknown``.
     """
     number = re.sub(r"[^0-9A-Za-z]+", "-", fax.number)[:_NUMBER_IN_NAME].strip("-")
-    return f"fax-{number or 'unknown'}-{_local(fax.created, zone):%Y%m%d-%H%M}"
-
-
-def time_in_words(moment: float, zone: tzinfo | None = None) -> str:
-    """Return a time such as ``Sunday, 22 November 2026, 20:09 (UTC+01:00)``."""
-    local = _local(moment, zone)
-    offset = local.strftime("%z")
-    day = f"{_DAYS[local.weekday()]}, {local.day} {_MONTHS[local.month - 1]} {local.year}"
-    return f"{day}, {local:%H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+    return f"fax-{number or 'unknown'}-{local_time(fax.created, zone):%Y%m%d-%H%M}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +175,14 @@ class _Sending:
             *faxed,
             TextAttachment(self._details(), "details.txt"),
         )
-        text = _paragraphs(
+        text = paragraphs(
             *map(clean, openings),
             kept,
             self._doubt(),
-            _listed(self._facts()),
-            _notes(self.fax.notes),
+            listed(self._facts()),
+            notes_listed(self.fax.notes),
             self._attempts(self._attempt_in_short),
-            _attached(attachments),
+            attached(attachments),
         )
         return Letter(
             message_id=message_id,
@@ -222,7 +209,7 @@ class _Sending:
             partly = fax.pages_done is not None and fax.pages_done != fax.pages
             yield "Pages", f"{fax.pages}, of which {fax.pages_done} arrived" if partly else str(fax.pages)
         yield "Resolution", fax.resolution
-        yield "Speed", _speed(fax.bitrate)
+        yield "Speed", speed(fax.bitrate)
         yield "Fax no.", str(fax.id)
 
     def _details(self) -> str:
@@ -237,11 +224,11 @@ class _Sending:
             ("Attempts", f"{len(self.attempts)} of at most {fax.max_attempts}"),
         )
         message = "\n".join(map(clean, fax.message.splitlines())).strip()
-        return _paragraphs(
-            _listed(facts),
+        return paragraphs(
+            listed(facts),
             self._doubt(),
             f"Message:\n{message}" if message else "",
-            _notes(fax.notes),
+            notes_listed(fax.notes),
             self._attempts(self._attempt_in_full),
         )
 
@@ -251,14 +238,14 @@ class _Sending:
         return "\n".join(["Attempts:", *map(described, self.attempts[-_LISTED_ATTEMPTS:])])
 
     def _attempt_in_short(self, attempt: Attempt) -> str:
-        moment = _local(attempt.started, self.zone)
-        day = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
-        return f"{attempt.number}. {day}: {_sentence(attempt.sentence or 'its end is not known')}"
+        moment = local_time(attempt.started, self.zone)
+        day = f"{moment.day} {MONTHS[moment.month - 1]} {moment:%H:%M}"
+        return f"{attempt.number}. {day}: {sentence(attempt.sentence or 'its end is not known')}"
 
     def _attempt_in_full(self, attempt: Attempt) -> str:
         facts = (
             ("", "" if attempt.pages is None else count(attempt.pages, "page")),
-            ("", _speed(attempt.bitrate)),
+            ("", speed(attempt.bitrate)),
             ("", attempt.mode),
             ("station ID ", attempt.station),
             ("", "" if attempt.ended is None else f"took {attempt.ended - attempt.started:.0f} s"),
@@ -281,46 +268,8 @@ class _Sending:
         )
 
 
-def _local(moment: float, zone: tzinfo | None) -> datetime:
-    return datetime.fromtimestamp(moment, UTC).astimezone(zone)  # None is the machine's zone
-
-
 def _repeated(fax: Fax) -> str:
     return f" (probably repeats fax {fax.repeat_of})" if fax.repeat_of is not None else ""
-
-
-def _attached(attachments: Sequence[Attachment | TextAttachment]) -> str:
-    return "Attached: " + ", ".join(attachment.name for attachment in attachments) if attachments else ""
-
-
-def _notes(notes: Sequence[str]) -> str:
-    if not notes:
-        return ""
-    return "\n".join(["Please note:", *(f"- {_sentence(note, capital=True)}" for note in notes)])
-
-
-def _listed(facts: Iterable[tuple[str, str]]) -> str:
-    """One line for each fact that is known; whatever callers and users put into a value stays on its line."""
-    return "\n".join(f"{name}: {value}" for name, raw in facts if (value := clean(raw)))
-
-
-def _paragraphs(*paragraphs: str) -> str:
-    return "\n\n".join(filter(None, paragraphs)) + "\n"
-
-
-def _sentence(text: str, *, capital: bool = False) -> str:
-    text = clean(text)
-    if capital:
-        text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _named(number: str, name: str) -> str:
-    return f"{number} ({name})" if name and name != number else number
-
-
-def _speed(bitrate: int | None) -> str:
-    return f"{bitrate:,} bit/s" if bitrate else ""
 
 
 def _times(number: int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nexefax.config import Config
 from nexefax.durable import write_file
-from nexefax.fax import events, mail_records, records
+from nexefax.fax import events, forwarding, mail_records, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.convert import Slots
 from nexefax.fax.desk import Desk
@@ -22,6 +22,7 @@ from nexefax.fax.letters import Letters
 from nexefax.fax.mending import Mending, Repair
 from nexefax.fax.outbox import Outbox
 from nexefax.fax.outcome import Outcome, outcome_line
+from nexefax.fax.page_images import PageImages
 from nexefax.fax.receiving import Receiving
 from nexefax.fax.retention import Retention
 from nexefax.fax.sending import Sending
@@ -49,7 +50,10 @@ class Worker:
         #: Where faxes are composed.
         self.desk = Desk(journal, self._folders, config, drawing, self._sending.take)
         self._receiving = Receiving(self._bookkeeper, self._folders)
-        self._outbox = Outbox(self._bookkeeper, Letters(journal, self._folders, config).deliver)
+        #: The pictures and PDFs of pages; the page shows the same ones.
+        self.images = PageImages(config)
+        letters = Letters(journal, self._folders, config, self.images)
+        self._outbox = Outbox(self._bookkeeper, letters.deliver)
         self._webhooks = Webhooks(journal, config)
         self._bookkeeper.webhook_written = self._webhooks.wake
         self._retention = Retention(journal, self._folders, config)
@@ -116,6 +120,14 @@ class Worker:
         """Carry out what `nexefax doctor` wants; see :meth:`nexefax.fax.mending.Mending.mend`. Raises RepairError."""
         await self._mending.mend(repair)
         self._outbox.wake()
+
+    async def forward(
+        self, fax_id: int, addresses: Sequence[str], *, note: str, by: str
+    ) -> records.Fax | None:
+        """Mail a fax to others; see :func:`nexefax.fax.forwarding.forward`."""
+        fax = await forwarding.forward(self._bookkeeper, fax_id, addresses, note=note, by=by)
+        self._outbox.wake()
+        return fax
 
     async def accounts_changed(self) -> None:
         """The configuration was reloaded: deliver what was kept for accounts that are there now, and try all mails

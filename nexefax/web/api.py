@@ -7,7 +7,7 @@ posts the same forms and gets pages instead, since its Accept header asks for te
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nexefax.config import Config
@@ -52,6 +52,9 @@ class Outgoing(Protocol):
         Raises KeyError for none of this number, NumberError or DocumentError with a sentence for the user, SpaceError,
         JournalError or OSError when it could not be kept.
         """
+
+    async def forward(self, fax_id: int, addresses: Sequence[str], *, note: str, by: str) -> Fax | None:
+        """Mail a fax to others; None when there is none of this number, or it has no pages now. Raises JournalError."""
 
 
 def most_upload_bytes(config: Config) -> int:

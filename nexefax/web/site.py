@@ -29,6 +29,7 @@ from nexefax.web.refusal import Refusal
 from nexefax.web.resources.drafts import DraftsResource
 from nexefax.web.resources.fax_csv import FaxCsv
 from nexefax.web.resources.faxes import Faxes
+from nexefax.web.resources.forward import Forward
 from nexefax.web.resources.live import Live
 from nexefax.web.resources.me import Me
 from nexefax.web.resources.numbers import Numbers
@@ -209,6 +210,7 @@ async def build_web(
     *,
     desk: Desk | None = None,
     credentials: Credentials | None = None,
+    images: PageImages | None = None,
 ) -> AsyncIterator[Site]:
     """The site, while the context lasts; ``config`` returns the configuration as it is now.
 
@@ -233,7 +235,8 @@ async def build_web(
         FaxCsv(journal, callers),
         Numbers(journal, callers),
         Live(journal, callers, hub),
-        FaxPages(config, journal, callers, PageImages(config)),
+        FaxPages(config, journal, callers, images or PageImages(config)),
+        Forward(journal, callers, outgoing),
     )
     if desk is not None:
         resources += (DraftsResource(config, journal, callers, desk),)

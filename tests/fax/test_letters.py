@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from nexefax.errors import MailRefused, MailTooLarge
+from nexefax.errors import MailDelayed, MailRefused, MailTooLarge
 from nexefax.fax import mail_records, records
 from nexefax.fax.letters import Letters
+from tests.convert.fax_pages import STANDARD, drawing, write_tiff
+from tests.convert.fax_pages import fax as page_of
 from tests.fax.workshop import Workshop, open_workshop
 from tests.mail.letters import text_of
 from tests.mail.servers import Mailbox, mail_server
@@ -159,3 +161,73 @@ async def test_what_bounces_goes_to_people_and_causes_nothing(shop: Workshop) ->
     assert message["X-Auto-Response-Suppress"] == "All"
     for header in ("Reply-To", "Return-Receipt-To", "Disposition-Notification-To"):
         assert message[header] is None
+
+
+async def forwarded(shop: Workshop, fax: records.Fax, note: str = "", **more: Any) -> EmailMessage:
+    mailbox = Mailbox()
+    mail = mail_records.Mail(1, fax.id, "forwarded", "waiting", "<1@pbx.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
+    mail = replace(mail, address="gray@clinic.example", note=note, **({"user": "bob.smith"} | more))
+    async with mail_server(mailbox, data_size_limit=64 * MEGABYTE) as port:
+        configure(shop, smtp_host="127.0.0.1", smtp_port=port)
+        await Letters(shop.journal, shop.folders, lambda: shop.config).deliver(mail, fax)
+    assert mailbox.envelopes[0].rcpt_tos == ["gray@clinic.example"]
+    return mailbox.message()
+
+
+async def test_a_forwarded_fax_comes_as_pdf_with_the_note(shop: Workshop) -> None:
+    fax = await received(shop, 0.1, caller_name="Praxis", incomplete=True, pages_done=3)
+    message = await forwarded(shop, fax, "Please look\nat page 2\u2028Subject: x")
+    assert message["Subject"] == "Fax from 12025550100"
+    assert message["To"] == "gray@clinic.example"
+    assert message["Cc"] is None
+    assert [name.endswith(".pdf") for name in names(message)] == [True]
+    paragraphs = text_of(message).split("\n\n")
+    assert paragraphs[:2] == [
+        "bob.smith of ACME forwards a fax to you.",
+        "Please look\nat page 2\nSubject: x",
+    ]
+    assert paragraphs[2].startswith("INCOMPLETE: The line dropped after 3 pages")
+    assert "From: 12025550100 (Praxis)\n" in text_of(message)
+
+
+async def test_hostile_words_stay_in_their_places(shop: Workshop) -> None:
+    fax = await received(shop, 0.1)
+    fax = replace(fax, number="1\r\nBcc: eve@x.example", caller_name="\nX: y", subject="a\nb")
+    message = await forwarded(shop, fax, "x\r\n.\r\nMAIL FROM:<eve@x.example>", user="bob\r\nBcc: z")
+    assert message["Bcc"] is None
+    assert message["Subject"] == "Fax from 1 Bcc: eve@x.example"
+    assert "MAIL FROM:<eve@x.example>" in text_of(message)
+
+
+async def test_a_forwarded_fax_that_was_sent_comes_as_pdf_too(shop: Workshop) -> None:
+    fax = await shop.add(state="sent", pages=1, to_name="Dr. Gray")
+    shop.folders.sent_fax(fax.id).mkdir()
+    write_tiff(shop.folders.fax_tiff(fax.id), [page_of(drawing(1728, 1146, seed=1), tags=STANDARD)])
+    message = await forwarded(shop, fax)
+    assert message["Subject"] == "Fax to 2025550100"
+    (pdf,) = message.iter_attachments()
+    assert pdf.get_content_type() == "application/pdf"
+    assert pdf.get_content().startswith(b"%PDF-")
+    configure(shop, mail_max_mb=1, public_url="https://fax.example.com")
+    shop.config = replace(shop.config, email=replace(shop.config.email, mail_max_mb=0))
+    message = await forwarded(shop, fax)
+    assert names(message) == []
+    assert "https://fax.example.com/faxes/1/fax.tiff\n" in text_of(message)
+
+
+async def test_a_received_fax_without_pdf_is_forwarded_as_tiff(shop: Workshop) -> None:
+    fax = await received(shop, 0.1)
+    shop.folders.received_pdf(fax.id).unlink()
+    assert [name.endswith(".tiff") for name in names(await forwarded(shop, fax))] == [True]
+
+
+async def test_what_is_no_longer_kept_is_forwarded_to_nobody(shop: Workshop) -> None:
+    mail = mail_records.Mail(1, 1, "forwarded", "waiting", "<1@x.example>", 1.8e9, 1.8e9, 1.8e9, 1, "")
+    letters = Letters(shop.journal, shop.folders, lambda: shop.config)
+    gone = await shop.add(direction="in", state="delivered", pages=1, files_deleted=2.0)
+    with pytest.raises(MailRefused, match="its pages are no longer kept"):
+        await letters.deliver(mail, gone)
+    for direction in ("in", "out"):
+        missing = await shop.add(direction=direction, state="delivered", pages=1)
+        with pytest.raises(MailDelayed, match="its files are missing in .*/" + direction):
+            await letters.deliver(mail, missing)

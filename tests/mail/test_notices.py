@@ -12,7 +12,7 @@ from hypothesis import settings as trial
 from hypothesis import strategies as st
 
 from nexefax.config import Account
-from nexefax.fax import notices
+from nexefax.fax import letter_text, notices
 from nexefax.fax.mail import Attachment, Letter
 from nexefax.fax.message import compose
 from nexefax.fax.records import Attempt, Fax
@@ -275,8 +275,8 @@ def test_names_of_files_are_readable_and_safe(number: str, stem: str) -> None:
 def test_times_are_the_machines_unless_told_otherwise() -> None:
     moment = datetime.fromtimestamp(RECEIVED_AT, UTC).astimezone()
     offset = moment.strftime("%z")
-    assert notices.time_in_words(RECEIVED_AT).endswith(f"{moment:%H:%M} (UTC{offset[:3]}:{offset[3:]})")
-    assert notices.time_in_words(0, UTC) == "Thursday, 1 January 1970, 00:00 (UTC+00:00)"
+    assert letter_text.time_in_words(RECEIVED_AT).endswith(f"{moment:%H:%M} (UTC{offset[:3]}:{offset[3:]})")
+    assert letter_text.time_in_words(0, UTC) == "Thursday, 1 January 1970, 00:00 (UTC+00:00)"
     assert notices.file_stem(received()).endswith(f"{moment:%Y%m%d-%H%M}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,4 +104,7 @@ class Tray:
         raise AssertionError("not asked of the tray")
 
     async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+        raise AssertionError("not asked of the tray")
+
+    async def forward(self, fax_id: int, addresses: Sequence[str], *, note: str, by: str) -> Fax | None:
         raise AssertionError("not asked of the tray")
