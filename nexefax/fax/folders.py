@@ -145,6 +145,16 @@ def with_suffix(stem: Path, suffix: str) -> Path:
     return stem.parent / f"{stem.name}{suffix}"
 
 
+def attempt_of(folders: Folders, file: str) -> tuple[int, int] | None:
+    """Return (fax, attempt) of the path that an attempt's call file gave to Asterisk as FAXFILE."""
+    path = Path(file)
+    digits = (path.parent.name, path.stem)
+    if not all(text.isascii() and text.isdigit() and len(text) < 16 for text in digits):
+        return None
+    fax, attempt = int(digits[0]), int(digits[1])
+    return (fax, attempt) if str(with_suffix(folders.stem(fax, attempt), ".tiff")) == file else None
+
+
 def read_outcome(path: Path) -> tuple[Outcome, str] | None:
     """Return a whole outcome file and its line as it stands; None when there is none, or it is half written."""
     try:

@@ -57,7 +57,7 @@ def fax_summary(fax: Fax, *, progress: Mapping[str, Any] | None = None) -> dict[
         "unread": received and fax.read_at is None and fax.deleted_at is None,
         "deleted": timestamp(fax.deleted_at),
         "files": fax.files_deleted is None,
-        "progress": None if progress is None else dict(progress),
+        "progress": dict(progress) if progress and fax.state == State.CALLING else None,
         "can": list(_possible(fax)),
     }
 

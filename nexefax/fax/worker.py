@@ -16,7 +16,7 @@ from nexefax.fax.convert import Slots
 from nexefax.fax.desk import Desk
 from nexefax.fax.drawing import Drawing
 from nexefax.fax.fault_log import tell_fault
-from nexefax.fax.folders import Folders, read_outcome, with_suffix
+from nexefax.fax.folders import Folders, attempt_of, read_outcome, with_suffix
 from nexefax.fax.free_space import SpaceWatch, require_space
 from nexefax.fax.letters import Letters
 from nexefax.fax.mending import Mending, Repair
@@ -189,16 +189,6 @@ class Worker:
                     fax,
                     attempt,
                 )
-
-
-def attempt_of(folders: Folders, file: str) -> tuple[int, int] | None:
-    """Return (fax, attempt) of the path that an attempt's call file gave to Asterisk as FAXFILE."""
-    path = Path(file)
-    digits = (path.parent.name, path.stem)
-    if not all(text.isascii() and text.isdigit() and len(text) < 16 for text in digits):
-        return None
-    fax, attempt = int(digits[0]), int(digits[1])
-    return (fax, attempt) if str(with_suffix(folders.stem(fax, attempt), ".tiff")) == file else None
 
 
 def _write_unless_there(path: Path, outcome: Outcome) -> None:

@@ -67,7 +67,7 @@ class Stream:
 class Hub:
     """Tells streams what happens. :meth:`run` works as long as the site is open.
 
-    ``running`` has, by fax, the page that is on the line, where it is known.
+    ``running`` has, by fax, the page that is on the line, where it is known; ``somebody`` is set while anybody listens.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -78,6 +78,7 @@ class Hub:
         self._last = -1  # not known yet
         self._forgotten = 0
         self.running: dict[int, Mapping[str, Any]] = {}
+        self.somebody = asyncio.Event()
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -99,6 +100,7 @@ class Hub:
         self._streams.setdefault(stream.account, set()).add(stream)
         self._users[key] += 1
         self._wake.set()
+        self.somebody.set()
         try:
             yield stream
         finally:
@@ -108,6 +110,8 @@ class Hub:
             self._streams[stream.account].discard(stream)
             if not self._streams[stream.account]:
                 del self._streams[stream.account]
+            if not self._streams:
+                self.somebody.clear()
 
     def tell_progress(self, account: str, fax: int, progress: Mapping[str, Any]) -> None:
         """Tell which page is on the line; it is not kept."""

@@ -13,6 +13,7 @@ from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
 from nexefax.fax.desk import Desk
 from nexefax.fax.page_images import PageImages
+from nexefax.fax.running_page import RunningPages
 from nexefax.httpd import Request, Response, Router
 from nexefax.httpd.static import StaticFile, StaticFiles
 from nexefax.passwords import PasswordFiles
@@ -226,6 +227,14 @@ async def build_web(
     callers = Callers(sessions, tokens)
     users = Users(config, sign_in, sessions, tokens, files)
     hub = Hub(journal)
+    pages_on_the_line = RunningPages(
+        config,
+        journal,
+        somebody=hub.somebody,
+        watched=lambda: hub.accounts,
+        now=hub.running,
+        tell=hub.tell_progress,
+    )
     resources: tuple[Resource, ...] = (
         Me(config, callers, users),
         SessionList(callers, sessions),
@@ -248,6 +257,7 @@ async def build_web(
             running = [
                 tasks.create_task(site.sweep(), name="session sweep"),
                 tasks.create_task(hub.run(), name="what happens"),
+                tasks.create_task(pages_on_the_line.run(), name="page on the line"),
             ]
             try:
                 yield site

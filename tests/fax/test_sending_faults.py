@@ -11,8 +11,9 @@ import pytest
 
 from nexefax.errors import ChildBroken, ChildFailed, ChildMissing, JournalError
 from nexefax.fax import events, job, records, rendering
+from nexefax.fax.folders import attempt_of
 from nexefax.fax.outcome import Outcome
-from nexefax.fax.worker import Worker, attempt_of
+from nexefax.fax.worker import Worker
 from tests.fax.workshop import Workshop, open_workshop
 
 

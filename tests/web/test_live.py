@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from nexefax.fax import changes, records
 from nexefax.fax.records import save_fax
 from nexefax.web import live as hub_module
 from nexefax.web.resources import live
+from tests.fax.test_running_page import ANSWERS, console_at
 from tests.web.client import Client
 from tests.web.office import IN, OUT, Office, do, problem
 
@@ -330,3 +332,30 @@ async def test_a_journal_that_fails_for_a_moment_is_asked_again(
         await office.add(OUT)
         assert (await page.event()).data["id"] == fax
     assert "what happens can't be told" in caplog.text
+
+
+async def test_the_page_on_the_line_is_told_to_its_account(office: Office, tmp_path: Path) -> None:
+    """From Asterisk's console to the page, in lists and for one fax, as long as the call lasts."""
+    general = office.installation.current.general
+    fax = await office.add(replace(OUT, state="calling", attempts=1, pages=3))
+    recorded = min(ANSWERS.iterdir()).read_text()
+    said = recorded.replace("/var/lib/nexefax/out/1/", f"{general.data_dir}/out/{fax}/")
+    eve = await office.signed_in("Quiet", "eve")
+    async with console_at(tmp_path / "ctl") as console:
+        console.text = said
+        office.installation.configure(
+            general=f"data_dir={general.data_dir}\nast_control={console.socket}\nast_call_dir={general.ast_call_dir}"
+        )
+        async with following(eve) as foreign, following(office.bob) as page:
+            assert (await foreign.event()).name == "counts"
+            assert (await page.event()).name == "counts"
+            event = await page.event()
+            assert (event.name, event.id) == ("progress", None)
+            progress = {"page": 3, "pages": 3, "bitrate": 14_400}
+            assert event.data == {"id": fax, **progress}
+            assert (await office.bob.get(f"/api/faxes/{fax}")).json["progress"] == progress
+            assert (await office.bob.get("/api/faxes")).json["faxes"][0]["progress"] == progress
+            await office.journal.write(lambda c: save_fax(c, replace(OUT, id=fax, state="sent")))
+            assert (await page.event()).data["progress"] is None
+            own = await office.add(replace(IN, account="Quiet"))
+            assert (await foreign.event()).data["id"] == own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from nexefax.web.json_body import timestamp
 from nexefax.web.resources.fax_json import fax_summary
 
 
-def fax_detail(connection: sqlite3.Connection, fax: records.Fax) -> dict[str, Any]:
+def fax_detail(
+    connection: sqlite3.Connection, fax: records.Fax, progress: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The summary with message, attempts, mails, timeline and readers."""
-    return fax_summary(fax) | {
+    return fax_summary(fax, progress=progress) | {
         "message": fax.message,
         "attempts_made": [_attempt(attempt) for attempt in records.attempts_of(connection, fax.id)],
         "mails": [_mail(mail) for mail in mail_records.mails_of(connection, fax.id)],

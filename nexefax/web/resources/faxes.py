@@ -89,12 +89,12 @@ class Faxes:
 
         def read(connection: sqlite3.Connection) -> tuple[records.Fax, dict[str, Any]]:
             fax = find_own(connection, caller, number)
-            return fax, fax_detail(connection, fax)
+            return fax, fax_detail(connection, fax, self._running.get(number))
 
         fax, seen = await self._journal.read(read)
         kept = fax.files_deleted is None
         sizes = await asyncio.to_thread(page_sizes, self._config().general.data_dir, fax) if kept else []
-        return Response.json(seen | {"page_sizes": sizes, "progress": self._running.get(number)})
+        return Response.json(seen | {"page_sizes": sizes})
 
     async def _delete(self, request: Request) -> Response:
         return await self._change(
