@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 from nexefax import cage
-from nexefax.config import Config, Email, General, auth_file, load
+from nexefax.config import AUTH_DIRECTORY, Config, Email, General, auth_file, load
 from nexefax.errors import ChildError, ChildMissing, ConfigError
 from nexefax.fax.smtp import tls_context
-from nexefax.passwords import HtpasswdFile
+from nexefax.passwords import HtpasswdFile, how_to_allow_changes, may_be_changed
 from nexefax.process import find_program
 from nexefax.rehearsal import rehearse
 
@@ -229,6 +229,14 @@ async def _escapes(config: Config) -> list[Finding]:
 
 
 def _users(config: Config) -> Iterator[Finding]:
+    directory = config.directory / AUTH_DIRECTORY
+    managed = [account.id for account in config.accounts.values() if account.admins]
+    if managed and not may_be_changed(directory):
+        yield Finding(
+            "warning",
+            f"{directory} can't be written, so admins of {', '.join(managed)} can't manage users;"
+            f" {how_to_allow_changes(directory)}",
+        )
     for account in config.accounts.values():
         add = f"add one: nexefax user add {account.id} NAME"
         path = auth_file(config, account)

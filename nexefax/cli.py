@@ -152,6 +152,10 @@ def _status_lines(seen: dict[str, Any]) -> list[str]:
         lines.append(f"faxes {title}: {said}")
     mails = seen["mails"]
     lines.append("mails: " + (", ".join(f"{number} {state}" for state, number in mails.items()) or "none"))
+    if seen["webhooks"]:
+        lines.append(
+            "webhooks: " + ", ".join(f"{number} {state}" for state, number in seen["webhooks"].items())
+        )
     if seen["mails_stuck"]:
         lines.append(f"{seen['mails_stuck']} mails wait for more than an hour; the log says why")
     lines += [f"WARNING: {warning}" for warning in seen.get("warnings", ())]

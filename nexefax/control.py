@@ -15,7 +15,7 @@ from typing import Protocol
 from nexefax import __version__
 from nexefax.config import Config
 from nexefax.errors import DocumentError, HttpError, NumberError, RepairError, SpaceError
-from nexefax.fax import mail_records, records
+from nexefax.fax import mail_records, records, webhook_records
 from nexefax.fax.free_space import lack_of_space
 from nexefax.fax.mending import Repair
 from nexefax.httpd import Handler, Request, Response, Router
@@ -143,6 +143,7 @@ def count(connection: sqlite3.Connection) -> dict[str, object]:
     return {
         "faxes": faxes,
         "mails": mail_records.count_mails(connection),
+        "webhooks": webhook_records.count_calls(connection),
         "mails_stuck": mail_records.count_stuck_mails(connection, time.time() - STUCK_SECONDS),
     }
 

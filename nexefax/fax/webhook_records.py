@@ -95,3 +95,10 @@ def calls_of(connection: sqlite3.Connection, fax_id: int) -> list[Call]:
     """Return the calls about a fax, oldest first."""
     rows = connection.execute(f"{_SELECT} WHERE webhook.fax = ? ORDER BY webhook.id", (fax_id,))
     return [Call(**dict(row)) for row in rows]
+
+
+def count_calls(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many calls there are by state."""
+    return {
+        row[0]: row[1] for row in connection.execute("SELECT state, count(*) FROM webhook GROUP BY state")
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -208,6 +209,19 @@ class PasswordFiles:
         with self._lock:
             file = self._files.setdefault(path, HtpasswdFile(path))
         return file.proof(user)
+
+
+def may_be_changed(directory: Path) -> bool:
+    """Whether this process may write auth files in ``directory``. Blocks."""
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
+def how_to_allow_changes(directory: Path) -> str:
+    """What the administrator does so that passwords can be changed on the page, as the end of a sentence."""
+    return (
+        f"for changes on the page NexeFax's user must be able to write there: chgrp asterisk {directory}, chmod 2770"
+        f" {directory}, and ReadWritePaths={directory} with systemctl edit nexefax; or use nexefax user"
+    )
 
 
 def checked_name(user: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from nexefax.config import AUTH_DIRECTORY, Account, Config, auth_file
 from nexefax.errors import ConfigError
-from nexefax.passwords import HtpasswdFile, check_password, checked_name
+from nexefax.passwords import HtpasswdFile, check_password, checked_name, how_to_allow_changes, may_be_changed
 from nexefax.passwords.hashes import BCRYPT_BYTES
 from nexefax.web.auth import SignIn
 from nexefax.web.problem import Problem
@@ -62,6 +62,10 @@ class Users:
             if proof is not None:
                 await self._sessions.renew(session, proof)
         _log.info("account %s: %s has a new password, set on the page", account.id, user)
+
+    async def may_be_changed(self) -> bool:
+        """Whether users and passwords can be changed here at all."""
+        return await asyncio.to_thread(may_be_changed, self._config().directory / AUTH_DIRECTORY)
 
     async def names(self, account: Account) -> list[str]:
         """The users of an account, in the order of its file. Raises Problem (503) when it can't be read."""
@@ -138,12 +142,7 @@ class Users:
             try:
                 return work(file)
             except ConfigError as error:
-                _log.error(
-                    "%s. For changes on the page NexeFax's user must be able to write there: chgrp asterisk %s,"
-                    " chmod 2770 %s, and ReadWritePaths=%s with systemctl edit nexefax; or use nexefax user",
-                    error,
-                    *[directory] * 3,
-                )
+                _log.error("%s; %s", error, how_to_allow_changes(directory))
                 raise Problem(503, _NOT_WRITTEN) from None
 
         try:

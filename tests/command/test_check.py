@@ -115,6 +115,22 @@ async def test_auth_files(nexefax: PrivateNexeFax) -> None:
     assert found(await texts(nexefax), "error", str(auth))
 
 
+async def test_admins_need_a_folder_that_can_be_written(
+    nexefax: PrivateNexeFax, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nexefax.accounts = {"ACME": ACME | {"admins": "bob"}}
+    nexefax.write_config()
+    nexefax.add_user("ACME", "bob", "secret")
+    auth = nexefax.config_dir / "auth"
+    assert not found(await texts(nexefax), "warning", f"{auth} can't be written")
+    monkeypatch.setattr(
+        "nexefax.passwords.os.access", lambda _path, _mode: False
+    )  # root may write everywhere
+    said = await texts(nexefax)
+    assert found(said, "warning", f"{auth} can't be written, so admins of ACME can't manage users")
+    assert found(said, "warning", f"ReadWritePaths={auth} with systemctl edit nexefax")
+
+
 async def test_mail_by_sendmail(nexefax: PrivateNexeFax) -> None:
     nexefax.email = {"method": "sendmail", "sendmail": "/nowhere/sendmail"}
     nexefax.write_config()

@@ -39,6 +39,7 @@ async def test_who_one_is_and_what_may_be_done(bob: Client) -> None:
     assert isinstance(me.pop("office"), bool)
     assert isinstance(me.pop("covers_possible"), bool)
     assert me.pop("version")
+    assert me.pop("passwords") is True
     assert me == {
         "account": "ACME",
         "user": "bob.smith",
@@ -165,6 +166,15 @@ async def test_a_file_that_can_not_be_written_is_told_to_the_user_and_the_remedy
     assert f"{installation.auth / 'ACME'} can't be changed: Read-only file system" in told
     assert f"ReadWritePaths={installation.auth}" in told
     assert (await bob.get("/api/me")).status == 200
+
+
+async def test_where_no_password_can_be_changed_that_is_known_before(
+    bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "nexefax.passwords.os.access", lambda _path, _mode: False
+    )  # root may write everywhere
+    assert (await bob.send("GET", "/api/me")).json["passwords"] is False
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Me:
                     "page_minutes": general.tx_page_minutes,
                 },
                 "office": await asyncio.to_thread(_has_office),
+                "passwords": await self._users.may_be_changed(),
                 "version": __version__,
             }
         )
