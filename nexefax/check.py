@@ -16,7 +16,8 @@ from typing import Literal
 
 from nexefax import cage
 from nexefax.config import AUTH_DIRECTORY, Config, Email, General, auth_file, load
-from nexefax.errors import ChildError, ChildMissing, ConfigError
+from nexefax.errors import ChildError, ChildMissing, ConfigError, CoverError
+from nexefax.fax.cover import ASK, read_template
 from nexefax.fax.smtp import tls_context
 from nexefax.passwords import HtpasswdFile, how_to_allow_changes, may_be_changed
 from nexefax.process import find_program
@@ -36,6 +37,7 @@ PROGRAMS = {
 OPTIONAL_PROGRAMS = {
     "convert": "pictures (TIFF, PNG, JPEG) can't be faxed",
     "paps": "plain text can't be faxed",
+    "weasyprint": "there are no cover pages and no confirmation reports, and faxes that want a cover page fail",
     "soffice": "Office documents can't be faxed",
 }
 
@@ -80,6 +82,7 @@ async def check(directory: Path) -> list[Finding]:
         _spool,
         _programs,
         _cage,
+        _covers,
         _users,
         _mail,
     )
@@ -209,6 +212,18 @@ def _cage(_config: Config) -> Iterator[Finding]:
     for sentence in found.sentences:
         level: Level = "ok" if "missing" not in sentence else "warning"
         yield Finding(level if found.holds else "error", sentence)
+
+
+def _covers(config: Config) -> Iterator[Finding]:
+    for account in config.accounts.values():
+        if account.cover_template is None:
+            continue
+        try:
+            read_template(account.cover_template, account.id)
+        except CoverError as error:
+            yield Finding("error", str(error).removesuffix(ASK).rstrip())
+        else:
+            yield Finding("ok", f"{account.cover_template}: cover pages of {account.id}")
 
 
 async def _escapes(config: Config) -> list[Finding]:

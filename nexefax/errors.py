@@ -13,7 +13,8 @@
     ├── DraftError(ValueError)         the user's: what is composed can't be sent or changed so
     │   └── DraftSent                  it is sent already
     ├── DocumentError(ValueError)      the user's: a document that can't be faxed
-    │   └── TiffError                  no TIFF, or one whose directories are broken
+    │   ├── TiffError                  no TIFF, or one whose directories are broken
+    │   └── CoverError                 a cover page that can't be drawn
     ├── ChildError(RuntimeError)       a program that NexeFax started
     │   ├── ChildMissing               it is not installed
     │   ├── ChildTimeout(TimeoutError) it took longer than it may
@@ -92,6 +93,10 @@ class DocumentError(NexeFaxError, ValueError):
 
 class TiffError(DocumentError):
     """A file that is no TIFF, or a TIFF whose chain of directories is broken."""
+
+
+class CoverError(DocumentError):
+    """A cover page that can't be drawn; where the template is at fault, the text names it for the administrator."""
 
 
 class ChildError(NexeFaxError, RuntimeError):

@@ -62,6 +62,7 @@ PACKAGES = {
     "identify-im6.q16": "imagemagick",
     "qpdf": "qpdf",
     "paps": "paps",
+    "weasyprint": "weasyprint",
     "soffice": "libreoffice-writer-nogui",
     "sendmail": "default-mta",
 }

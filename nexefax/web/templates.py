@@ -11,15 +11,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from nexefax.markup import escape
+
 _PLACE = re.compile(r"\{\{([a-z_]+|text\.[A-Za-z0-9]+)\}\}")
-# As html.escape does, whose module brings a table of all 2,231 entities with it: a third of a megabyte.
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _MODULE = re.compile(r"export default (\{.*\});?\s*", re.DOTALL)
-
-
-def escape(text: str) -> str:
-    """Text as HTML shows it, also within quoted attributes."""
-    return text.translate(_ESCAPES)
 
 
 def read_text(path: Path) -> Mapping[str, str]:

@@ -98,6 +98,20 @@ async def test_programs_that_are_missing(nexefax: PrivateNexeFax, monkeypatch: p
     assert found(said, "error", "no converter can be started: no cage")
 
 
+async def test_templates_of_cover_pages(nexefax: PrivateNexeFax, tmp_path: Path) -> None:
+    template = tmp_path / "cover.html"
+    template.write_text("<h1>Fax</h1>\n{{to_nmae}}")
+    nexefax.accounts = {"ACME": ACME | {"cover_template": str(template)}}
+    nexefax.write_config()
+    said = await texts(nexefax)
+    assert found(
+        said, "error", f"from {template} (accounts.conf, [ACME]: cover_template): line 2: there is no place"
+    )
+    assert not found(said, "error", "Ask your administrator")
+    template.write_text("{{to_name}}")
+    assert found(await texts(nexefax), "ok", f"{template}: cover pages of ACME")
+
+
 async def test_a_cage_with_a_hole(nexefax: PrivateNexeFax, monkeypatch: pytest.MonkeyPatch) -> None:
     async def rehearse(_parent: Path) -> tuple[str, ...]:
         return ("open a network socket",)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from nexefax.fax.convert.faxtiff import Strip, strips_of
 from nexefax.fax.convert.geometry import Box, PageShape, Placement
 from nexefax.fax.convert.ghostscript import FAX_DEVICE, run_driver
 from nexefax.fax.convert.postscript import string
+from nexefax.fax.convert.reading_direction import reads_leftwards
 from nexefax.fax.convert.work import Run, Work, check_page_count
 from nexefax.process import Limits, scratch_directory
 
@@ -57,12 +57,6 @@ def decode(data: bytes) -> str:
         raise DocumentError("The text is not in UTF-8. Save it as UTF-8, or print it to a PDF.") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROLS.sub("", text)
-
-
-def reads_leftwards(text: str) -> bool:
-    """Whether the text is mostly of a script that is written from right to left."""
-    kinds = [unicodedata.bidirectional(letter) for letter in text[:10_000]]
-    return kinds.count("R") + kinds.count("AL") > kinds.count("L")
 
 
 async def render_text(work: Work) -> list[str]:
