@@ -93,6 +93,8 @@ class Attempt:
 # What was written later than now was written by a clock that was ahead: it does not wait until that time comes again.
 CLOCK_SLACK = 60.0  # seconds that NTP may take back without anybody being surprised
 
+_AT_ONCE = 500  # rows by their ids; SQLite takes at least 999 parameters (sqlite.org/limits.html)
+
 _FAX_FIELDS = tuple(field.name for field in dataclasses.fields(Fax))
 
 
@@ -101,7 +103,7 @@ def _fax(row: sqlite3.Row) -> Fax:
     del values["search"]
     for name in ("incomplete", "doubtful", "arrived", "tiff_wanted"):
         values[name] = bool(values[name])
-    values["notes"] = tuple(json.loads(values["notes"]))
+    values["notes"] = () if values["notes"] == "[]" else tuple(json.loads(values["notes"]))
     return Fax(**values)
 
 
@@ -158,8 +160,13 @@ def load_fax(connection: sqlite3.Connection, fax_id: int) -> Fax | None:
 
 def load_faxes(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Fax]:
     """Return the faxes with these ids that there are, in this order."""
-    found = (load_fax(connection, fax_id) for fax_id in ids)
-    return [fax for fax in found if fax is not None]
+    wanted = list(ids)
+    found: dict[int, Fax] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        rows = connection.execute(f"SELECT * FROM fax WHERE id IN ({', '.join('?' * len(some))})", some)
+        found |= {row["id"]: _fax(row) for row in rows}
+    return [found[fax_id] for fax_id in wanted if fax_id in found]
 
 
 def fax_by_request(connection: sqlite3.Connection, account: str, request_id: str) -> Fax | None:
