@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from nexefax import __version__
 from nexefax.config import Config
+from nexefax.fax.cover import covers_possible
 from nexefax.httpd import Request, Response, Router
 from nexefax.web.caller import Callers
 from nexefax.web.json_body import json_object, needed
@@ -39,7 +40,7 @@ class Me:
                 "tx_name": account.tx_name,
                 "tx_number": account.tx_number,
                 "cover": account.cover,
-                "covers_possible": False,
+                "covers_possible": await asyncio.to_thread(covers_possible),
                 "resolution": account.tx_resolution or general.tx_resolution,
                 "limits": {
                     "upload_mb": config.server.max_upload_mb,
