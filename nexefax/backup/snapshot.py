@@ -14,6 +14,8 @@ from nexefax.errors import BackupError
 from nexefax.fax import records
 from nexefax.store import BUSY_SECONDS, JOURNAL_NAME, SCHEMA_VERSION
 
+_DRAFTS_SINCE = 3  # schema version
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -88,6 +90,9 @@ class JournalReader:
         copy.execute("PRAGMA journal_mode = DELETE")
         # Whoever had signed in signs in again: a restore must not bring back sessions that were ended since.
         copy.execute("DELETE FROM session")
+        if schema >= _DRAFTS_SINCE:  # their documents are not in a backup: nobody was told that they are sent
+            copy.execute("DELETE FROM draft_document")
+            copy.execute("DELETE FROM draft")
         copy.execute("VACUUM")  # and nothing deleted is left in it to be read
         rows = copy.execute("SELECT id FROM fax WHERE files_deleted IS NULL ORDER BY id").fetchall()
         faxes = records.load_faxes(copy, [row[0] for row in rows])

@@ -23,9 +23,11 @@ from nexefax.fax.composition import Composition, Part, chosen_pages, read_compos
 from nexefax.fax.convert import RenderedPage, RenderSettings
 from nexefax.fax.convert.assemble import Sheet, assemble
 from nexefax.fax.convert.linetime import USUAL_RATE, slow_page_notes
+from nexefax.fax.cover_facts import cover_facts
 from nexefax.fax.drawing import Drawing, resolution_word
 from nexefax.fax.folders import Folders
 from nexefax.fax.renditions import Rendition, page_in, rendition_files
+from nexefax.fax.submission import Recipient
 
 log = logging.getLogger("nexefax.fax")
 
@@ -61,8 +63,11 @@ class Composing:
         settings = self._drawing.settings(config.account(fax.account), composition.resolution)
         folder = self._folders.sent_fax(fax.id)
         async with self._alone_in_batch(fax):
+            before = await asyncio.to_thread(rendition_files, folder)
             pages, notes = await self._documents(folder, composition, settings)
-            await self._share(fax, folder)
+            await self._share(fax, folder, before)
+        if composition.cover:
+            pages = [*await self._cover(fax, composition, settings, len(pages)), *pages]
         check_count(len(pages), config.general)
         await asyncio.to_thread(assemble, folder / "fax.tiff", [page.sheet for page in pages])
         slow = slow_page_notes(
@@ -94,6 +99,25 @@ class Composing:
             notes += [f"{named}{note}" for note in lasting_notes(whole, settings)]
         return pages, notes
 
+    async def _cover(
+        self, fax: records.Fax, composition: Composition, settings: RenderSettings, following: int
+    ) -> list[_Page]:
+        account = self._bookkeeper.config().account(fax.account)
+        if account is None:
+            raise DocumentError(
+                f"The account {fax.account} is no longer there, so no cover page can be made."
+            )
+        facts = cover_facts(
+            account,
+            Recipient(fax.number, fax.to_name),
+            subject=fax.subject,
+            message=fax.message,
+            moment=composition.moment or fax.send_at or fax.created,
+            pages=following,
+        )
+        rendition = await self._drawing.cover(self._folders.sent_fax(fax.id), account, facts, settings)
+        return [_Page(Sheet(rendition.tiff, at), page) for at, page in enumerate(rendition.pages, 1)]
+
     async def _pages(
         self, folder: Path, part: Part, whole: Rendition, settings: RenderSettings
     ) -> list[_Page]:
@@ -119,9 +143,10 @@ class Composing:
         async with lock:
             yield
 
-    async def _share(self, fax: records.Fax, folder: Path) -> None:
-        """Give what is drawn to the other faxes of the batch that wait for it."""
-        if not fax.batch:
+    async def _share(self, fax: records.Fax, folder: Path, before: Sequence[Path]) -> None:
+        """Give what was drawn here, and was not there ``before``, to the other faxes of the batch that wait for it."""
+        drawn = [path for path in await asyncio.to_thread(rendition_files, folder) if path not in before]
+        if not fax.batch or not drawn:
             return
         ids = await self._bookkeeper.journal.read(lambda c: records.faxes_of_batch(c, fax.batch))
         others = await self._bookkeeper.journal.read(lambda c: records.load_faxes(c, ids))
@@ -130,7 +155,7 @@ class Composing:
             for other in others
             if other.id != fax.id and other.state in (job.State.QUEUED, job.State.RENDERING)
         ]
-        await asyncio.to_thread(_share_files, folder, waiting)
+        await asyncio.to_thread(_share_files, drawn, waiting)
 
 
 def check_count(pages: int, general: General) -> None:
@@ -152,8 +177,7 @@ def lasting_notes(whole: Rendition, settings: RenderSettings) -> list[str]:
     return [note for note in whole.notes if note not in slow]
 
 
-def _share_files(folder: Path, others: Sequence[Path]) -> None:
-    drawn = [path for path in rendition_files(folder) if not path.name.startswith("cover.")]
+def _share_files(drawn: Sequence[Path], others: Sequence[Path]) -> None:
     for other in others:
         with suppress(FileNotFoundError):  # deleted meanwhile
             for path in drawn:  # TIFFs come before what says that they are there

@@ -4,7 +4,7 @@ A fax keeps it as JSON (``fax.composition``), "" for a single document as it is:
 
     {"parts": [{"file": "document", "name": "scan.pdf", "pages": {"3": {"turn": 1, "tone": "photo"}}},
                {"file": "document-2", "name": "note.txt", "pages": {"1": {"left_out": true}}}],
-     "resolution": "fine", "cover": true}
+     "resolution": "fine", "cover": true, "moment": 1795600000.0}
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 Tone = Literal["auto", "photo", "text"]
@@ -53,11 +53,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The parts of a fax in their order; ``resolution`` is a word of `RESOLUTIONS`, "" for the account's."""
+    """The parts of a fax in their order; ``resolution`` is a word of `RESOLUTIONS`, "" for the account's.
+
+    ``moment`` (seconds since 1970) is what the cover page says for its date, None for when the fax was accepted.
+    """
 
     parts: tuple[Part, ...] = (Part("document"),)
     resolution: str = ""
     cover: bool = False
+    moment: float | None = None
 
     @property
     def files(self) -> frozenset[str]:
@@ -87,7 +91,12 @@ def write_composition(composition: Composition) -> str:
         {"file": part.file, "name": part.name, "pages": wishes_as_json(part.pages)}
         for part in composition.parts
     ]
-    found = {"parts": parts, "resolution": composition.resolution, "cover": composition.cover}
+    found = {
+        "parts": parts,
+        "resolution": composition.resolution,
+        "cover": composition.cover,
+        "moment": composition.moment,
+    }
     return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -98,12 +107,21 @@ def read_composition(text: str) -> Composition:
     try:
         found = json.loads(text)
         parts = tuple(_part(part) for part in found["parts"])
-        composition = Composition(parts, found["resolution"], found["cover"])
+        composition = Composition(parts, found["resolution"], found["cover"], found["moment"])
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no composition: {error!r}") from error
     if composition.resolution not in ("", *RESOLUTIONS) or not isinstance(composition.cover, bool):
         raise ValueError("no composition: its resolution or cover")
+    if not isinstance(composition.moment, float | None) or not -1e9 < (composition.moment or 0.0) < 1e11:
+        raise ValueError("no composition: its moment")
     return composition
+
+
+def composed_anew(text: str) -> str:
+    """The composition of a fax that is sent once more: its cover page has a date of its own."""
+    if not text:
+        return ""
+    return write_composition(replace(read_composition(text), moment=None))
 
 
 def _part(found: Any) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -11,8 +11,10 @@ from weakref import WeakValueDictionary
 from nexefax.config import Account, Config
 from nexefax.durable import make_folder
 from nexefax.errors import DraftError
-from nexefax.fax.composition import Wish, read_composition
+from nexefax.fax.composition import Wish, chosen_pages, read_composition
 from nexefax.fax.convert import RenderSettings, page_png
+from nexefax.fax.convert.document import recognise
+from nexefax.fax.cover_previews import CoverPreviews, CoverView
 from nexefax.fax.draft_records import Content, Document, Draft
 from nexefax.fax.draft_sending import DraftSending, Take
 from nexefax.fax.drafts import Drafts, Source
@@ -20,7 +22,8 @@ from nexefax.fax.drawing import Drawing, resolution_word
 from nexefax.fax.folders import Folders
 from nexefax.fax.previews import DocumentView, Previews
 from nexefax.fax.records import Fax
-from nexefax.fax.renditions import page_place
+from nexefax.fax.renditions import Place, page_place
+from nexefax.fax.submission import Accepted, Order
 from nexefax.store import Journal
 
 IMAGES = "images"  # the folder of pictures within a draft's
@@ -33,11 +36,12 @@ class DraftView:
     draft: Draft
     settings: RenderSettings
     documents: tuple[tuple[Document, DocumentView], ...]
+    cover: CoverView
 
     @property
     def busy(self) -> bool:
         """Whether something is still being drawn."""
-        return any(seen.busy for _document, seen in self.documents)
+        return self.cover.busy or any(seen.busy for _document, seen in self.documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,10 @@ class Desk:
     ) -> None:
         self._config = config
         self._folders = folders
+        self._take = take
         self._drawing = drawing
         self._previews = Previews(drawing)
-        self.drafts = Drafts(journal, folders, self._previews)
+        self.drafts = Drafts(journal, folders, self._previews, CoverPreviews(drawing, self._previews.start))
         self.sending = DraftSending(config, self.drafts, drawing, take)
         self._pictures: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
         self._hands = asyncio.Semaphore(drawing.slots.jobs)
@@ -66,6 +71,16 @@ class Desk:
     async def run(self) -> None:
         """Let previews be drawn, until cancelled."""
         await self._previews.run()
+
+    async def hand_in(self, order: Order) -> Accepted:
+        """Take in what a program hands in at once, with uploaded documents, which are copied.
+
+        Raises NumberError or DocumentError with a sentence for the user, OSError or JournalError when it could not be
+        kept.
+        """
+        for document in order.files.values():
+            await asyncio.to_thread(recognise, document)
+        return await self._take(order, None)
 
     async def begin_from(self, account: Account, user: str, fax: Fax) -> Draft:
         """Begin a draft with the pages of a fax: what came in as it came, what went out as it was handed in.
@@ -84,7 +99,26 @@ class Desk:
         documents = [
             (document, await self._look_at(draft, document, settings)) for document in draft.documents
         ]
-        return DraftView(draft, settings, tuple(documents))
+        return DraftView(
+            draft, settings, tuple(documents), await self._look_at_cover(account, draft, settings, documents)
+        )
+
+    async def _look_at_cover(
+        self,
+        account: Account,
+        draft: Draft,
+        settings: RenderSettings,
+        documents: Sequence[tuple[Document, DocumentView]],
+    ) -> CoverView:
+        """The cover page; it tells how many pages follow, so it is drawn when they are known."""
+        if not draft.content.cover or any(seen.count is None for _document, seen in documents):
+            return CoverView()
+        following = sum(
+            len(chosen_pages(draft.content.wish(document.number), seen.count or 0))
+            for document, seen in documents
+        )
+        facts = self.sending.cover_facts(account, draft, following)
+        return await self.drafts.covers.look(self.drafts.folder(draft.id), account, facts, settings)
 
     async def _look_at(self, draft: Draft, document: Document, settings: RenderSettings) -> DocumentView:
         path = self.drafts.document(draft.id, document.number)
@@ -95,8 +129,10 @@ class Desk:
     ) -> Picture | None:
         """A PNG of a document's page, ``width`` pixels wide (None: as on the line); None when it is not ready.
 
-        Raises ChildError or OSError when it can't be drawn.
+        Document 0 is the cover. Raises ChildError or OSError when it can't be drawn.
         """
+        if number == 0:
+            return await self._picture_of_cover(account, draft, page, width)
         document = next((document for document in draft.documents if document.number == number), None)
         if document is None:
             return None
@@ -106,10 +142,23 @@ class Desk:
         if found is None or found.tiff is None:
             return None
         path = self.drafts.document(draft.id, number)
-        name = page_place(path, resolution_word(settings), page, found.wish).name
-        png = path.parent / IMAGES / f"{name}.{width or 'full'}.png"
-        is_there = await self._draw(found.tiff, found.at, png, width)
-        return Picture(png, version(settings, found.wish)) if is_there else None
+        place = page_place(path, resolution_word(settings), page, found.wish)
+        return await self._picture(place, found.tiff, found.at, version(settings, found.wish), width)
+
+    async def _picture_of_cover(
+        self, account: Account, draft: Draft, page: int, width: int | None
+    ) -> Picture | None:
+        cover = (await self.look(account, draft)).cover
+        if cover.place is None or cover.drawn is None or not 1 <= page <= len(cover.drawn.pages):
+            return None
+        place = Place(cover.place.folder, f"{cover.place.name}.{page}")
+        return await self._picture(place, cover.drawn.tiff, page, cover_version(cover.place), width)
+
+    async def _picture(
+        self, place: Place, tiff: Path, at: int, word: str, width: int | None
+    ) -> Picture | None:
+        png = place.folder / IMAGES / f"{place.name}.{width or 'full'}.png"
+        return Picture(png, word) if await self._draw(tiff, at, png, width) else None
 
     async def _draw(self, tiff: Path, at: int, png: Path, width: int | None) -> bool:
         """Have a picture in its place; False when its page is not there any more."""
@@ -149,6 +198,11 @@ def beginning(folders: Folders, account: Account, fax: Fax) -> tuple[Content, li
         last=len(numbers),
     )
     return content, [Source(folder / part.file, part.name or name) for part in composition.parts]
+
+
+def cover_version(place: Place) -> str:
+    """A word that changes when a cover page looks different."""
+    return place.name.removeprefix("cover.")
 
 
 def version(settings: RenderSettings, wish: Wish) -> str:

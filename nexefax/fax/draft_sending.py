@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexefax.config import Account, Config
 from nexefax.errors import DraftError, NumberError
@@ -22,6 +22,7 @@ from nexefax.fax.composition import (
     part_file,
     write_composition,
 )
+from nexefax.fax.cover_facts import cover_facts
 from nexefax.fax.draft_records import Draft
 from nexefax.fax.drafts import Drafts, own_draft
 from nexefax.fax.drawing import Drawing, resolution_word
@@ -29,12 +30,16 @@ from nexefax.fax.number import clean_number
 from nexefax.fax.renditions import Rendition, files_of, page_place, whole_place
 from nexefax.fax.submission import Accepted, Once, Order, Recipient
 
+if TYPE_CHECKING:
+    from nexefax.fax.cover import CoverFacts
+
 log = logging.getLogger("nexefax.fax")
 
 MOST_RECIPIENTS: Final = 200
 LATEST_SECONDS: Final = 366 * 86_400.0  # a fax can be sent so much later
+SAME_MOMENT_SECONDS: Final = 3600.0  # a cover page may be so much older than its fax
 
-Take = Callable[[Order, Once], Awaitable[Accepted]]
+Take = Callable[[Order, Once | None], Awaitable[Accepted]]
 
 
 class DraftSending:
@@ -45,6 +50,7 @@ class DraftSending:
         self._drafts = drafts
         self._drawing = drawing
         self._take = take
+        self._moments: dict[str, float] = {}  # what cover pages say for their date, by draft
 
     async def send(self, account: Account, user: str, draft_id: str) -> Accepted:
         """Send a draft; asked again, the same faxes are the answer.
@@ -64,7 +70,11 @@ class DraftSending:
         wholes = await asyncio.to_thread(self._wholes, draft, word)
         self._check_pages(draft, wholes)
         parts, files = await asyncio.to_thread(self._parts, draft, word)
-        composition = Composition(parts, word, draft.content.cover)
+        moment = None
+        if draft.content.cover:
+            moment = self._moment(draft)
+            files |= await self._cover(account, draft, wholes)
+        composition = Composition(parts, word, draft.content.cover, moment)
         order = Order(
             account,
             user,
@@ -76,9 +86,48 @@ class DraftSending:
             composition=write_composition(composition),
             send_at=send_at,
         )
-        accepted = await self._take(order, _OfDraft(account, user, draft_id))
+        try:
+            accepted = await self._take(order, _OfDraft(account, user, draft_id))
+        except FileNotFoundError:
+            await self._drafts.find(account, user, draft_id)  # it went meanwhile
+            raise
         await self._drafts.clear(draft)
         return accepted
+
+    def cover_facts(self, account: Account, draft: Draft, following: int) -> CoverFacts:
+        """What stands on the cover page for the first recipient when so many pages follow it."""
+        return cover_facts(
+            account,
+            next(iter(_typed(draft.content.recipients)), Recipient("")),
+            subject=draft.content.subject,
+            message=draft.content.message,
+            moment=self._moment(draft),
+            pages=following,
+        )
+
+    def _moment(self, draft: Draft) -> float:
+        """What a cover page says for its date: when it is to be sent, or about now; the same for a while.
+
+        What was previewed a moment ago is what is dialled, to the minute that is printed on it.
+        """
+        now = time.time()
+        if draft.content.send_at is not None and draft.content.send_at > now:
+            return draft.content.send_at
+        self._moments = {key: at for key, at in self._moments.items() if 0 <= now - at < SAME_MOMENT_SECONDS}
+        return self._moments.setdefault(draft.id, now)
+
+    async def _cover(
+        self, account: Account, draft: Draft, wholes: Sequence[Rendition | None]
+    ) -> dict[str, Path]:
+        """The files of the cover page that is drawn already, if it is. Raises DraftError when there can be none."""
+        if any(whole is None for whole in wholes):
+            return {}
+        settings = self._drawing.settings(account, draft.content.resolution)
+        facts = self.cover_facts(account, draft, _following(draft, wholes))
+        place = await self._drawing.cover_place(self._drafts.folder(draft.id), account, facts, settings)
+        if problem := self._drafts.covers.problem(place):
+            raise DraftError(problem, "cover")
+        return {path.name: path for path in await asyncio.to_thread(files_of, place)}
 
     def _wholes(self, draft: Draft, word: str) -> list[Rendition | None]:
         documents = (self._drafts.document(draft.id, document.number) for document in draft.documents)
@@ -88,13 +137,12 @@ class DraftSending:
         """Refuse what is known to be no fax; what is not drawn yet is found out later, and told in a mail."""
         if not draft.documents and not draft.content.cover:
             raise DraftError("Add a document to fax.", "documents")
-        total = 0
         for document, whole in zip(draft.documents, wholes, strict=True):
-            if whole is None:
-                return
-            if whole.refused:
+            if whole is not None and whole.refused:
                 raise DraftError(f"{document.name}: {whole.refused}", "documents")
-            total += len(chosen_pages(draft.content.wish(document.number), len(whole.pages)))
+        if any(whole is None for whole in wholes):
+            return
+        total = _following(draft, wholes)
         if not total and not draft.content.cover:
             raise DraftError("All pages are left out: nothing would be faxed.", "documents")
         most = self._config().general.tx_max_pages
@@ -122,6 +170,14 @@ class DraftSending:
         return tuple(parts), files
 
 
+def _following(draft: Draft, wholes: Sequence[Rendition | None]) -> int:
+    """How many pages of the documents are sent, which are all drawn."""
+    return sum(
+        len(chosen_pages(draft.content.wish(document.number), len(whole.pages) if whole else 0))
+        for document, whole in zip(draft.documents, wholes, strict=True)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _OfDraft:
     """What is sent twice is taken once: the draft knows what it has become."""
@@ -137,25 +193,30 @@ class _OfDraft:
         rows.mark_sent(connection, self.draft_id, faxes, time.time())
 
 
-def good_recipients(recipients: Sequence[Recipient]) -> list[Recipient]:
+def good_recipients(recipients: Sequence[Recipient], field: str = "recipients") -> list[Recipient]:
     """Those with anything typed; raises DraftError when there are none, or too many, or one that can't be dialled.
 
-    The field is ``recipients``, or ``recipients.0`` for the first of the list.
+    The error's field is ``field``, or ``recipients.0`` for the first of the list.
     """
     if len(recipients) > MOST_RECIPIENTS:
-        raise DraftError(f"A fax can be sent to at most {MOST_RECIPIENTS} numbers at once.", "recipients")
+        raise DraftError(f"A fax can be sent to at most {MOST_RECIPIENTS} numbers at once.", field)
     good = []
     for at, recipient in enumerate(recipients):
-        if not recipient.number.strip() and not recipient.name.strip():
+        if not _typed([recipient]):
             continue
         try:
             clean_number(recipient.number)
         except NumberError as error:
-            raise DraftError(str(error), f"recipients.{at}") from error
+            raise DraftError(str(error), f"{field}.{at}") from error
         good.append(recipient)
     if not good:
-        raise DraftError("Enter the fax number to send to.", "recipients.0")
+        raise DraftError("Enter the fax number to send to.", f"{field}.0")
     return good
+
+
+def _typed(recipients: Sequence[Recipient]) -> list[Recipient]:
+    """Those with anything typed."""
+    return [recipient for recipient in recipients if recipient.number.strip() or recipient.name.strip()]
 
 
 def good_time(send_at: float | None, now: float) -> float | None:

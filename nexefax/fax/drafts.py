@@ -25,6 +25,7 @@ from nexefax.durable import copy_file, make_folder, share_file, sync_folder
 from nexefax.errors import DraftError, DraftSent
 from nexefax.fax import draft_records as rows
 from nexefax.fax.convert.document import recognise
+from nexefax.fax.cover_previews import CoverPreviews
 from nexefax.fax.draft_records import Content, Document, Draft
 from nexefax.fax.folders import Folders
 from nexefax.fax.previews import Previews, remove_drawn
@@ -52,10 +53,11 @@ class Source:
 class Drafts:
     """The drafts of all users. Whoever asks is named by account and user; KeyError: that user has no such draft."""
 
-    def __init__(self, journal: Journal, folders: Folders, previews: Previews) -> None:
+    def __init__(self, journal: Journal, folders: Folders, previews: Previews, covers: CoverPreviews) -> None:
         self._journal = journal
         self._folders = folders
-        self.previews = previews
+        self._previews = previews
+        self.covers = covers
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def folder(self, draft_id: str) -> Path:
@@ -75,7 +77,6 @@ class Drafts:
         now = time.time()
         draft = Draft(secrets.token_hex(12), account.id, user, now, now, content)
         folder = self.folder(draft.id)
-        documents = await asyncio.to_thread(_begin, folder, sources)
 
         def add(connection: sqlite3.Connection) -> list[Draft]:
             rows.add_draft(connection, draft)
@@ -87,6 +88,7 @@ class Drafts:
             return too_many
 
         try:
+            documents = await asyncio.to_thread(_begin, folder, sources)
             gone = await self._journal.write(add)
         except Exception:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -164,7 +166,7 @@ class Drafts:
 
         await self._journal.write(remove)
         document = self.document(draft_id, number)
-        await self.previews.stop([document])
+        await self._previews.stop([document])
         await asyncio.to_thread(remove_drawn, document)
         return await self.find(account, user, draft_id)
 
@@ -181,7 +183,8 @@ class Drafts:
     async def clear(self, draft: Draft) -> None:
         """Remove the files of a draft that is sent or gone; what can't be removed goes at the next start."""
         folder = self.folder(draft.id)
-        await self.previews.stop([folder / str(document.number) for document in draft.documents])
+        await self.covers.stop(folder)
+        await self._previews.stop([folder / str(document.number) for document in draft.documents])
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def alone(self, draft_id: str, work: Callable[[], Awaitable[T]]) -> T:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from nexefax import __version__
 from nexefax.config import Account, Config, General
 from nexefax.errors import ChildBroken, ChildError, ChildMissing, DocumentError
 from nexefax.fax.composition import Wish
@@ -16,8 +18,11 @@ from nexefax.fax.convert import PageChoice, RenderedPage, Rendering, RenderSetti
 from nexefax.fax.convert.assemble import Sheet, assemble
 from nexefax.fax.convert.render import OnRun
 from nexefax.fax.convert.tone import Halftone
-from nexefax.fax.renditions import Place, Rendition, page_place, whole_place
+from nexefax.fax.renditions import Place, Rendition, cover_place, page_place, whole_place
 from nexefax.process import scratch_directory
+
+if TYPE_CHECKING:
+    from nexefax.fax.cover import CoverFacts
 
 log = logging.getLogger("nexefax.fax")
 
@@ -79,6 +84,37 @@ class Drawing:
                 await self._render(document, room / "pages.tiff", chosen, keep)
         return {page: rendition for page, rendition in found.items() if rendition is not None}
 
+    async def cover(
+        self, folder: Path, account: Account, facts: CoverFacts, settings: RenderSettings
+    ) -> Rendition:
+        """The cover page with these facts, in ``folder``.
+
+        Raises CoverError with a sentence for the sender when there can be none; and as `whole`.
+        """
+        from nexefax.fax.cover import draw_cover
+
+        place = await self.cover_place(folder, account, facts, settings)
+        found = await asyncio.to_thread(place.load)
+        if found is not None:
+            return found
+        rendering = await draw_cover(
+            facts,
+            place.tiff,
+            template=account.cover_template,
+            settings=settings,
+            tmp_dir=self._config().general.tmp_dir,
+            slots=self.slots,
+        )
+        return await asyncio.to_thread(place.save, rendering)
+
+    async def cover_place(
+        self, folder: Path, account: Account, facts: CoverFacts, settings: RenderSettings
+    ) -> Place:
+        """Where the cover page with these facts is, or will be."""
+        stamp = await asyncio.to_thread(_stamp, account.cover_template)
+        key = hashlib.sha256(f"{facts!r} {stamp}".encode()).hexdigest()[:16]
+        return cover_place(folder, resolution_word(settings), key)
+
     async def _render(
         self, document: Path, destination: Path, settings: RenderSettings, on_run: OnRun | None
     ) -> Rendering:
@@ -96,6 +132,17 @@ class Drawing:
         except ChildError as error:
             log.error("%s can't be rendered: %s", document, error)
             raise DocumentError(UNDRAWABLE) from error
+
+
+def _stamp(template: Path | None) -> str:
+    """A word that changes with an administrator's template."""
+    if template is None:
+        return __version__
+    try:
+        facts = template.stat()
+    except OSError:  # whoever draws says so
+        return "none"
+    return f"{template} {facts.st_mtime_ns} {facts.st_size}"
 
 
 def _choice(wish: Wish) -> PageChoice:

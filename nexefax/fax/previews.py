@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from nexefax.errors import ChildError, DocumentError
 from nexefax.fax.composition import PLAIN, Wish
@@ -78,6 +78,13 @@ class Previews:
             finally:
                 self._tasks = None
 
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None] | None:
+        """Have something else drawn for a draft; None when nothing is drawn now."""
+        if self._tasks is None:
+            work.close()
+            return None
+        return self._tasks.create_task(work, name=name)
+
     async def look(
         self, document: Path, settings: RenderSettings, wishes: Mapping[int, Wish]
     ) -> DocumentView:
@@ -128,8 +135,6 @@ class Previews:
         if job is not None and job.settings == settings:
             job.wishes = wishes
             return
-        if self._tasks is None:
-            return
         now = asyncio.get_running_loop().time()
         if self._failed.get(document, now) > now:
             return
@@ -139,9 +144,11 @@ class Previews:
             before.cancel()  # another resolution: nobody waits for this one any more
         wanted = _Job(settings, wishes)
         self._jobs[document] = wanted
-        wanted.task = self._tasks.create_task(
-            self._draw(document, wanted, before), name=f"preview {document.parent.name}/{document.name}"
+        wanted.task = self.start(
+            self._draw(document, wanted, before), f"preview {document.parent.name}/{document.name}"
         )
+        if wanted.task is None:
+            del self._jobs[document]
 
     async def stop(self, documents: Sequence[Path]) -> None:
         """Draw no more of these documents; nothing of ours writes beside them when this returns."""

@@ -108,6 +108,11 @@ def cover_place(folder: Path, resolution: str, key: str) -> Place:
     return Place(folder, f"cover.{resolution}.{key}")
 
 
+def other_covers(folder: Path, place: Place) -> list[Path]:
+    """The files of all cover pages in ``folder`` but one."""
+    return [path for path in folder.glob("cover.*") if path not in (place.tiff, place.facts)]
+
+
 def files_of(place: Place) -> list[Path]:
     """The files of a rendition that is there and has pages."""
     found = place.load()

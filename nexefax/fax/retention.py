@@ -24,7 +24,7 @@ import logging
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,7 +66,10 @@ def seconds_since_boot() -> float:
 
 
 class Retention:
-    """Deletes what is old enough. ``clock`` gives seconds since 1970, ``counter`` seconds that nobody can set."""
+    """Deletes what is old enough; ``also`` forget what else is old, given the time.
+
+    ``clock`` gives seconds since 1970, ``counter`` seconds that nobody can set.
+    """
 
     def __init__(
         self,
@@ -74,12 +77,14 @@ class Retention:
         folders: Folders,
         config: Callable[[], Config],
         *,
+        also: Sequence[Callable[[float], Awaitable[None]]] = (),
         clock: Callable[[], float] = time.time,
         counter: Callable[[], float] = seconds_since_boot,
     ) -> None:
         self._journal = journal
         self._folders = folders
         self._config = config
+        self._also = also
         self._clock = clock
         self._counter = counter
         self._last = (clock(), counter())
@@ -104,6 +109,8 @@ class Retention:
         if not await self._is_believed(now):
             return
         await self._empty_bin(now)
+        for forget in self._also:
+            await forget(now)
         if general.retention_days:
             await self._delete_files(now - general.retention_days * DAY, general.retention_days)
         if general.journal_days:

@@ -13,6 +13,7 @@ from nexefax.fax import events, job, records
 from nexefax.fax.accepting import Accepting
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.calling import Calling
+from nexefax.fax.composition import Composition, Part, composed_anew, write_composition
 from nexefax.fax.convert.document import recognise
 from nexefax.fax.drawing import Drawing
 from nexefax.fax.fault_log import tell_fault
@@ -64,6 +65,7 @@ class Sending:
                 submission.document_name,
                 submission.subject,
                 submission.message,
+                composition=_with_cover(submission),
                 request_id=submission.request_id,
             )
         )
@@ -194,6 +196,12 @@ class Sending:
         files = {name: folder / name for name in documents_of(fax)}
         if not await asyncio.to_thread(lambda: all(path.is_file() for path in files.values())):
             raise DocumentError(f"The document of fax {fax_id} is no longer kept. Hand it in again.")
+        try:
+            composition = composed_anew(fax.composition)
+        except ValueError as error:
+            raise DocumentError(
+                f"How fax {fax_id} was put together can't be read. Hand it in again."
+            ) from error
         same = not number or clean_number(number) == fax.number
         again = Order(
             account,
@@ -203,7 +211,7 @@ class Sending:
             fax.document_name,
             fax.subject,
             fax.message,
-            composition=fax.composition,
+            composition=composition,
             resent_from=fax_id,
         )
         return (await self.take(again)).faxes[0]
@@ -232,3 +240,10 @@ class Sending:
         ]
         due = min((at for at in times if at is not None), default=None)
         return IDLE_SECONDS if due is None else min(max(due - time.time(), 0.1), IDLE_SECONDS)
+
+
+def _with_cover(submission: Submission) -> str:
+    """The composition of a single document: on top of it a cover page, if the account wants that of every fax."""
+    if not submission.account.cover:
+        return ""
+    return write_composition(Composition((Part("document", submission.document_name),), cover=True))

@@ -56,7 +56,7 @@ class Worker:
         self._outbox = Outbox(self._bookkeeper, letters.deliver)
         self._webhooks = Webhooks(journal, config)
         self._bookkeeper.webhook_written = self._webhooks.wake
-        self._retention = Retention(journal, self._folders, config)
+        self._retention = Retention(journal, self._folders, config, also=[self.desk.drafts.forget_old])
         self._space = SpaceWatch(lambda: config().general)
         self._mending = Mending(
             self._bookkeeper, self._folders, self._sending, self._receiving, self.retry_now

@@ -34,6 +34,7 @@ from nexefax.web.resources.forward import Forward
 from nexefax.web.resources.live import Live
 from nexefax.web.resources.me import Me
 from nexefax.web.resources.numbers import Numbers
+from nexefax.web.resources.outgoing import OutgoingResource
 from nexefax.web.resources.pages import FaxPages
 from nexefax.web.resources.sessions import SessionList
 from nexefax.web.resources.tokens import TokenList
@@ -248,7 +249,10 @@ async def build_web(
         Forward(journal, callers, outgoing),
     )
     if desk is not None:
-        resources += (DraftsResource(config, journal, callers, desk),)
+        resources += (
+            DraftsResource(config, journal, callers, desk),
+            OutgoingResource(config, journal, callers, desk),
+        )
     site = await asyncio.to_thread(
         Site, config, journal, sessions, pages, api, tokens=tokens, resources=resources
     )

@@ -51,6 +51,13 @@ class Composer:
         path = f"/api/drafts/{draft}/documents?name={name}"
         return await self.client.ask("POST", path, document, {"Content-Type": "application/octet-stream"})
 
+    async def send(self, draft: str) -> list[Any]:
+        """The faxes that a draft became."""
+        reply = await self.ask("POST", f"/{draft}/send", {})
+        assert reply.status == 201, reply.text
+        faxes: list[Any] = reply.json["faxes"]
+        return faxes
+
     async def look(self, draft: str) -> Any:
         reply = await self.ask("GET", f"/{draft}")
         assert reply.status == 200, reply.text
@@ -77,12 +84,26 @@ class Desk:
     office: Office
     worker: Worker
     bob: Composer
+    general: str
+
+    def nobody(self) -> Client:
+        """A client that is not signed in."""
+        return Client(self.office.port)
+
+    async def files(self, fax_id: int) -> list[str]:
+        """What a rendered fax's folder has when its parts are cleared away."""
+        async with asyncio.timeout(60):
+            while any(path.suffix == ".json" for path in self.folder(fax_id).iterdir()):
+                await asyncio.sleep(0.02)
+        # an attempt's files have its number
+        return sorted(path.name for path in self.folder(fax_id).iterdir() if not path.name[0].isdigit())
 
     async def rendered(self, fax_id: int) -> Fax:
-        """The fax when it is rendered, or has failed."""
+        """The fax when it is rendered: it waits for its time, or for an Asterisk that never calls."""
         async with asyncio.timeout(60):
             while (fax := await self.office.load(fax_id)).state in ("queued", "rendering"):
                 await asyncio.sleep(0.02)
+        assert fax.state in ("ready", "calling"), fax.reason
         return fax
 
     def folder(self, fax_id: int) -> Path:
@@ -104,9 +125,12 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(
-    installation: Installation, journal: Journal, data_dir: Path, *, renders: bool = True
+    installation: Installation, journal: Journal, folder: Path, *, works: bool = True
 ) -> AsyncIterator[Desk]:
-    """A site whose worker renders, but calls nobody: there is no spool."""
+    """A site whose worker renders, and calls into a spool that nobody looks at; without ``works`` it does nothing."""
+    data_dir = folder / "data"
+    general = f"data_dir={data_dir}\nmin_free_mb=0\n{spool_options(folder)}"
+    installation.configure(general=general)
     worker = Worker(journal, lambda: installation.current)
     await worker.recover()
     async with run_site(installation, journal, worker, desk=worker.desk) as running:
@@ -114,10 +138,23 @@ async def open_desk(
         fields = {"account": "ACME", "user": "bob.smith", "password": PASSWORD}
         assert (await bob.post("/api/login", fields)).status == 200
         office = Office(installation, journal, worker, make_folders(data_dir), running.port, bob)
-        work = asyncio.create_task(worker.run() if renders else worker.desk.run())
+        desk = Desk(office, worker, Composer(bob), general)
+        if not works:
+            yield desk
+            return
+        work = asyncio.create_task(worker.run())
         try:
-            yield Desk(office, worker, Composer(bob))
+            yield desk
         finally:
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
+
+
+def spool_options(folder: Path) -> str:
+    """Folders of a spool that no Asterisk looks into, as lines of [general]."""
+    options = []
+    for option in ("ast_call_dir", "ast_staging_dir", "ast_done_dir", "rx_dir"):
+        (folder / option).mkdir()
+        options.append(f"{option}={folder / option}")
+    return "\n".join(options)

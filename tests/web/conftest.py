@@ -10,6 +10,7 @@ import pytest
 from nexefax.fax.worker import Worker
 from nexefax.store import Journal
 from tests.web.client import Client
+from tests.web.composing import Desk, open_desk, spool_options
 from tests.web.ground import PASSWORD, Installation, Tray
 from tests.web.office import Office, make_folders
 from tests.web.running import Running, open_journal, run_site
@@ -63,10 +64,15 @@ async def office(installation: Installation, journal: Journal, tmp_path: Path) -
         yield Office(installation, journal, worker, make_folders(data_dir), running.port, bob)
 
 
-def spool_options(folder: Path) -> str:
-    """Folders of a spool that no Asterisk looks into, as lines of [general]."""
-    options = []
-    for option in ("ast_call_dir", "ast_staging_dir", "ast_done_dir", "rx_dir"):
-        (folder / option).mkdir()
-        options.append(f"{option}={folder / option}")
-    return "\n".join(options)
+@pytest.fixture
+async def desk(installation: Installation, journal: Journal, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The site before a worker that renders."""
+    async with open_desk(installation, journal, tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture
+async def still(installation: Installation, journal: Journal, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The same, but nothing is drawn."""
+    async with open_desk(installation, journal, tmp_path, works=False) as desk:
+        yield desk

@@ -11,7 +11,8 @@ from typing import Any, Final
 from nexefax.config import General
 from nexefax.errors import NumberError
 from nexefax.fax.composition import PLAIN, RESOLUTIONS, TONES, Wish
-from nexefax.fax.desk import DraftView, version
+from nexefax.fax.convert import RenderedPage
+from nexefax.fax.desk import DraftView, cover_version, version
 from nexefax.fax.draft_records import Content, Document, Draft
 from nexefax.fax.draft_sending import MOST_RECIPIENTS
 from nexefax.fax.drawing import resolution_word
@@ -25,6 +26,7 @@ from nexefax.web.problem import Problem
 
 MOST_TYPED: Final = 200  # characters of a number or a name, as it was typed
 MOST_WISHES: Final = 20_000  # pages of all documents
+_COVER_KEY: Final = re.compile(r"cover-([1-9][0-9]?)")
 _KEY: Final = re.compile(r"([1-9][0-9]{0,5})\.([1-9][0-9]{0,5})")
 
 #: The fields of a PATCH, and what each must be.
@@ -41,7 +43,9 @@ CHANGES: Final[Mapping[str, type]] = {
 
 
 def page_key(text: str) -> tuple[int, int] | None:
-    """Document and page of a key like ``1.3``."""
+    """Document and page of a key like ``1.3``, or ``cover-1``: the cover counts as document 0."""
+    if cover := _COVER_KEY.fullmatch(text):
+        return 0, int(cover[1])
     found = _KEY.fullmatch(text)
     return (int(found[1]), int(found[2])) if found else None
 
@@ -77,7 +81,8 @@ def draft_json(view: DraftView, general: General, sent: dict[str, Any] | None = 
     """A draft with its pages."""
     draft, content = view.draft, view.draft.content
     pages = [_page(view, document, page, general) for document, seen in view.documents for page in seen.pages]
-    counted = [page for page in pages if not page["left_out"]]
+    cover = _cover(view, general) if content.cover else []
+    counted = [page for page in [*cover, *pages] if not page["left_out"]]
     return {
         "id": draft.id,
         "created": timestamp(draft.created),
@@ -90,8 +95,8 @@ def draft_json(view: DraftView, general: General, sent: dict[str, Any] | None = 
         "send_at": timestamp(content.send_at),
         "documents": [_document(document, seen) for document, seen in view.documents],
         "pages": pages,
-        "cover_pages": [],
-        "cover_problem": "",
+        "cover_pages": cover,
+        "cover_problem": view.cover.problem,
         "seconds": round(sum(page["seconds"] or 0.0 for page in counted), 1),
         "page_count": len(counted),
         "busy": view.busy,
@@ -113,17 +118,32 @@ def _document(document: Document, seen: DocumentView) -> dict[str, Any]:
 
 
 def _page(view: DraftView, document: Document, page: PageView, general: General) -> dict[str, Any]:
-    key = f"{document.number}.{page.page}"
-    drawn = page.drawn
-    seconds = drawn.seconds_at(general.tx_faxopt_maxrate) if drawn else None
-    word = version(view.settings, page.wish)
-    return {
-        "key": key,
-        "document": document.number,
-        "page": page.page,
+    key, word = f"{document.number}.{page.page}", version(view.settings, page.wish)
+    of_document = {"document": document.number, "page": page.page} | {
         "turn": page.wish.turn,
         "tone": page.wish.tone,
         "left_out": page.wish.left_out,
+    }
+    return {"key": key} | of_document | _drawn(view, key, word, page.drawn, general)
+
+
+def _cover(view: DraftView, general: General) -> list[dict[str, Any]]:
+    """The pages of the cover, once they are drawn."""
+    if view.cover.drawn is None or view.cover.place is None:
+        return []
+    word = cover_version(view.cover.place)
+    plain = {"document": 0, "turn": 0, "tone": "auto", "left_out": False}
+    return [
+        {"key": f"cover-{at}", "page": at} | plain | _drawn(view, f"cover-{at}", word, page, general)
+        for at, page in enumerate(view.cover.drawn.pages, 1)
+    ]
+
+
+def _drawn(
+    view: DraftView, key: str, word: str, drawn: RenderedPage | None, general: General
+) -> dict[str, Any]:
+    seconds = drawn.seconds_at(general.tx_faxopt_maxrate) if drawn else None
+    return {
         "ready": drawn is not None,
         "image": f"/api/drafts/{view.draft.id}/pages/{key}.png?v={word}" if drawn else "",
         "width": drawn.width if drawn else None,

@@ -17,6 +17,7 @@ from nexefax.httpd.response import FileBody
 from nexefax.store import Journal
 from nexefax.web.api import most_upload_bytes, too_large
 from nexefax.web.caller import Caller, Callers
+from nexefax.web.fax_files import require_pages
 from nexefax.web.fields import document_name
 from nexefax.web.json_body import json_object
 from nexefax.web.problem import Problem
@@ -81,7 +82,11 @@ class DraftsResource:
         await require_space(self._config().general)
         if "from_fax" in found:
             fax = await own_fax(self._journal, caller, str(found["from_fax"]))
-            draft = await self._desk.begin_from(caller.account, caller.user, fax)
+            require_pages(fax)
+            try:
+                draft = await self._desk.begin_from(caller.account, caller.user, fax)
+            except DraftError as error:
+                raise Problem(409, str(error), field=error.field) from None
         else:
             content = Content(cover=caller.account.cover)
             draft = await self._desk.drafts.create(caller.account, caller.user, content)
