@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,13 +45,14 @@ _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's frame
 
 @dataclass(slots=True)
 class _Known:
-    """One file; ``gzip`` is made when first asked for, b"" where it saves nothing."""
+    """One file; ``gzip`` is made when first asked for, b"" where it saves nothing; ``lean`` shortens it before."""
 
     path: Path
     media_type: str
     etag: str
     modified: float
     gzip: bytes | None
+    lean: Callable[[bytes], bytes] | None = None
 
 
 class StaticFiles:
@@ -58,13 +60,15 @@ class StaticFiles:
 
     The folder is read once, blocking, when this is made: a file that comes later is not served. Names that begin
     with a dot and links are left out. ``for_ever`` is for addresses that hold a fingerprint. Text goes out as gzip
-    where the client takes it; this is made once, and kept in memory.
+    where the client takes it; this is made once, and kept in memory. ``lean_js`` shortens scripts before they go out.
     """
 
-    def __init__(self, folder: Path, *, for_ever: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, for_ever: bool = False, lean_js: Callable[[bytes], bytes] | None = None
+    ) -> None:
         self._caching = FOR_EVER if for_ever else ASK_AGAIN
         self._files = {
-            str(path.relative_to(folder)): _known(path)
+            str(path.relative_to(folder)): _known(path, lean_js if path.suffix == ".js" else None)
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
         }
@@ -97,17 +101,25 @@ async def _answer(known: _Known, request: Request, caching: str) -> Response:
     )
     # Parts are cut from the plain form: no client wants the middle of a gzip stream.
     if "range" in request.headers or not accepts_gzip(request.headers.get("accept-encoding")):
-        return Response(200, headers, FileBody(known.path, known.etag))
+        if known.lean is None:
+            return Response(200, headers, FileBody(known.path, known.etag))
+        return _whole(known, request, headers, await asyncio.to_thread(_content, known), f'"{known.etag}"')
     if known.gzip is None:
-        known.gzip = await asyncio.to_thread(_compressed, known.path)
+        known.gzip = await asyncio.to_thread(_compressed, known)
     # RFC 9110 section 8.8.3.3: the two forms have different bytes, so different strong tags.
-    tag = f'"{known.etag}-gzip"'
-    chosen = select(request.method, request.headers, etag=tag, modified=known.modified, size=len(known.gzip))
+    coded = headers | {"Content-Encoding": "gzip"}
+    return _whole(known, request, coded, known.gzip, f'"{known.etag}-gzip"')
+
+
+def _whole(known: _Known, request: Request, headers: dict[str, str], body: bytes, tag: str) -> Response:
+    """All of a file from memory; a server may leave a Range aside (RFC 9110 section 14.2)."""
+    chosen = select(request.method, request.headers, etag=tag, modified=known.modified, size=len(body))
     headers["ETag"] = tag
     if chosen.status == 304:
         del headers["Content-Type"]
+        headers.pop("Content-Encoding", None)
         return Response(304, headers)
-    return Response(200, headers | {"Content-Encoding": "gzip"}, known.gzip)
+    return Response(200, headers, body)
 
 
 def accepts_gzip(field: str) -> bool:
@@ -123,14 +135,24 @@ def accepts_gzip(field: str) -> bool:
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
 
 
-def _known(path: Path) -> _Known:
+def _known(path: Path, lean: Callable[[bytes], bytes] | None = None) -> _Known:
     media_type = _TYPES.get(path.suffix, "application/octet-stream")
     content = path.read_bytes()
     shrinks = path.suffix in _TEXT and len(content) >= _WORTH_IT
     etag = hashlib.sha256(content).hexdigest()[:16]
-    return _Known(path, media_type, etag, path.stat().st_mtime, None if shrinks else b"")
+    return _Known(path, media_type, etag, path.stat().st_mtime, None if shrinks else b"", lean)
 
 
-def _compressed(path: Path) -> bytes:
+def _content(known: _Known) -> bytes:
+    content = known.path.read_bytes()
+    return known.lean(content) if known.lean is not None else content
+
+
+def _compressed(known: _Known) -> bytes:
+    return compressed(_content(known))
+
+
+def compressed(content: bytes) -> bytes:
+    """The content as gzip."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
-    return compressor.compress(path.read_bytes()) + compressor.flush()
+    return compressor.compress(content) + compressor.flush()

@@ -23,6 +23,7 @@ from nexefax.web.auth import SignIn
 from nexefax.web.caller import Callers
 from nexefax.web.fax_files import fax_file, find_fax, link_target
 from nexefax.web.guard import harden, is_foreign
+from nexefax.web.lean import lean, short_html
 from nexefax.web.live import Hub
 from nexefax.web.pages import RESOURCES, STATIC, Pages
 from nexefax.web.problem import Problem, problem_response
@@ -91,8 +92,9 @@ class Site:
         router.add("GET", "/faxes/{id}", self._fax)
         router.add("GET", "/logout", self._logout)
         router.add("GET", "/faxes/{id}/{name}", self._fax_file)
-        router.add("GET", "/res/{path...}", StaticFiles(RESOURCES))
-        router.add("GET", f"/res/{pages.fingerprint}/{{path...}}", StaticFiles(RESOURCES, for_ever=True))
+        router.add("GET", "/res/{path...}", StaticFiles(RESOURCES, lean_js=lean))
+        for_ever = StaticFiles(RESOURCES, for_ever=True, lean_js=lean)
+        router.add("GET", f"/res/{pages.fingerprint}/{{path...}}", for_ever)
         router.add("GET", "/api/openapi.json", StaticFile(STATIC / "openapi.json"))
         router.add("GET", "/api/health", api.health)
         router.add("GET", "/api/status", api.status)
@@ -155,13 +157,13 @@ class Site:
         if session is None:
             return Response.redirect("/login")
         most_mb = self._config().server.max_upload_mb
-        return Response.html(self._pages.compose(session.account, session.user, most_mb))
+        return short_html(request, self._pages.compose(session.account, session.user, most_mb))
 
     async def _page(self, page: str, request: Request) -> Response:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))
         if session is None:
             return _sign_in_for(request)
-        return Response.html(self._pages.page(page, session.account, session.user))
+        return short_html(request, self._pages.page(page, session.account, session.user))
 
     async def _fax(self, request: Request) -> Response:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))
@@ -171,7 +173,7 @@ class Site:
             fax = await find_fax(self._journal, session.account.id, request.params["id"])
         except HttpError as error:
             return Response.html(self._pages.error(error.status, error.detail, in_full=True), error.status)
-        return Response.html(self._pages.page("fax", session.account, session.user, fax=fax.id))
+        return short_html(request, self._pages.page("fax", session.account, session.user, fax=fax.id))
 
     async def _fax_file(self, request: Request) -> Response:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))

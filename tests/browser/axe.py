@@ -38,4 +38,5 @@ async def check(page: Page) -> None:
     """Nothing is wrong with the page, by day and by night."""
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
-        assert await violations(page) == [], f"{page.url}, {scheme}"
+        found = await violations(page)
+        assert found == [], f"{page.url}, {scheme}: {found}"

@@ -1,184 +1,349 @@
 /** @file The compose page: fields, checks, sending, and what came of it. */
-import * as draft from "./draft.js";
+import { follow } from "./live.js";
+import { get, signInNow } from "./api.js";
+import { Draft } from "./draft.js";
 import { complain, element } from "./elements.js";
 import { startFrame } from "./frame.js";
-import { checkNumber, writeNumber } from "./number.js";
-import * as paper from "./paper.js";
-import { say } from "./say.js";
-import { ask, signInAgain } from "./session.js";
-import { transfer } from "./transfer.js";
+import { writeNumber } from "./number.js";
+import * as options from "./options.js";
+import * as papers from "./papers.js";
+import * as recipients from "./recipients.js";
+import { say, sayCount } from "./say.js";
+import * as tabs from "./tabs.js";
+import { announce, keepText } from "./tools.js";
+import { duration } from "./minutes.js";
+import { moment } from "./when.js";
+
+/** @typedef {import("./draft.js").Changes} Changes */
+/** @typedef {import("./draft.js").DraftData} DraftData */
 
 const { account = "", user = "" } = document.body.dataset;
-const owner = `${account}/${user}`;
-const FIELDS = ["fax_to", "subject", "message"];
-
 const form = element("compose", HTMLFormElement);
-const to = element("fax_to", HTMLInputElement);
-const toHint = element("fax_to-hint", HTMLElement);
 const subject = element("subject", HTMLInputElement);
 const message = element("message", HTMLTextAreaElement);
-const requestId = element("request_id", HTMLInputElement);
 const problem = element("problem", HTMLElement);
-const live = element("live", HTMLElement);
-const actions = element("actions", HTMLElement);
 const send = element("send", HTMLButtonElement);
-const bar = element("transfer-bar", HTMLProgressElement);
+const discard = element("discard", HTMLButtonElement);
+const saved = element("saved", HTMLElement);
 const barSays = element("transfer-say", HTMLElement);
 const cancel = element("cancel", HTMLButtonElement);
-const done = element("done", HTMLElement);
+
+/** @type {Record<import("./draft.js").Saving, string>} */
+const SAVING = {
+  saved: say("savingSaved"), saving: say("savingNow"), offline: say("savingOffline"), out: say("savingOut"),
+};
 
 let sending = false;
+let stopped = false;
+let drawing = 0;
+/** @type {typeof import("./preview.js") | null} what shows the pages, fetched with the first document */
+let preview = null;
+let fetching = false;
+/** What the account has by itself: a new fax begins with it. */
+let usual = { cover: false, covers_possible: true, resolution: "fine" };
+
+const draft = new Draft(`${account}/${user}`, {
+  changed: () => { drawing ||= requestAnimationFrame(draw); },
+  saving: (state) => keepText(saved, draft.empty ? "" : SAVING[state]),
+  refused: (field, error) => tell(field, error),
+  gone: (sent) => void (sent ? learnWhatBecame() : startOver(say("draftGone"))),
+});
 
 void startFrame();
+void follow({ state: (state) => { if (state === "on") draft.resume(); } });
 form.noValidate = true;
 const sender = element("sender-number", HTMLElement);
 sender.textContent = writeNumber(sender.textContent ?? "");
-restore();
-paper.listen(Number(form.dataset.mostBytes), changed);
+listen();
+void begin();
 
-form.addEventListener("input", (event) => {
-  if (event.target instanceof HTMLElement && FIELDS.includes(event.target.id)) complain(event.target.id, "");
-  changed();
-});
-to.addEventListener("input", hintAtNumber);
-to.addEventListener("blur", () => { if (to.value.trim()) complain("fax_to", checkNumber(to.value).problem); });
-form.addEventListener("submit", (event) => { event.preventDefault(); void submit(); });
-form.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-});
-element("leave", HTMLElement).addEventListener("click", draft.forget);
-element("another", HTMLElement).addEventListener("click", (event) => { event.preventDefault(); startAgain(); });
-addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
+function listen() {
+  recipients.listen(() => edit({ recipients: recipients.all() }));
+  papers.listen(draft, Number(form.dataset.mostBytes), () => draft.listener.changed());
+  options.listen(edit);
+  subject.addEventListener("input", () => { complain("subject", ""); edit({ subject: subject.value }); });
+  message.addEventListener("input", () => { complain("message", ""); edit({ message: message.value }); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); void submit(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || form.hidden || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    void submit();
+  });
+  cancel.addEventListener("click", () => { stopped = true; });
+  discard.addEventListener("click", () => void askToDiscard());
+  element("leave", HTMLElement).addEventListener("click", () => draft.leave());
+  element("another", HTMLElement).addEventListener("click", (event) => { event.preventDefault(); startOver(""); });
+  addEventListener("beforeunload", (event) => { if (sending || papers.underWay()) event.preventDefault(); });
+  tabs.answer(() => draft.id);
+}
 
-/** Another content is another fax: only an unchanged form is sent under the same key. */
-function changed() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  requestId.value = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+/** @param {Changes} changes */
+function edit(changes) {
   problem.textContent = "";
-  draft.keep({ owner, fax_to: to.value, subject: subject.value, message: message.value });
+  element("unfinished", HTMLElement).hidden = true;
+  draft.edit(changes);
 }
 
-function restore() {
-  const kept = draft.recall(owner);
-  if (kept) [to.value, subject.value, message.value] = [kept.fax_to, kept.subject, kept.message];
-  hintAtNumber();
-}
-
-function hintAtNumber() {
-  const { number } = checkNumber(to.value);
-  toHint.textContent = number ? say("toDials", { number: writeNumber(number) }) : say("toHint");
-}
-
-/** @returns {boolean} whether everything needed is there; otherwise it is said and focused */
-function complete() {
-  complain("fax_to", checkNumber(to.value).problem);
-  complain("fax_file", paper.current() ? "" : say("documentMissing"));
-  const wrong = form.querySelector("[aria-invalid]");
-  if (wrong instanceof HTMLElement) wrong.focus();
-  return !wrong;
-}
-
-async function submit() {
-  if (sending || !complete()) return;
-  busy(true);
-  try {
-    // A small question first: a session that ended is found before fifty megabytes have gone up the line.
-    const status = await ask("/api/status", {});
-    if (status.ok) await deliver();
-    else if (status.expired) await renew();
-    else problem.textContent = status.error;
-  } finally {
-    busy(false);
+/** What this tab had open, or an empty page. */
+async function begin() {
+  const knowing = get("/api/me", { quiet: true }).then((me) => { usual = me; }).catch(() => {});
+  const { id, waiting } = draft.recall();
+  const elsewhere = id && (await tabs.isOpenElsewhere(id));
+  await knowing;
+  options.setUp(usual);
+  if (elsewhere) {
+    draft.forget();
+    problem.textContent = say("openElsewhere");
+  } else if (id) await open(id, waiting);
+  else if (Object.keys(waiting).length) {
+    restore(waiting);
+    draft.edit(waiting);
   }
-  if (!done.hidden) return element("done-title", HTMLElement).focus();
-  if (problem.textContent) problem.scrollIntoView({ block: "nearest" });
-  if (document.activeElement === document.body) send.focus(); // it was hidden while sending, and so lost the focus
-}
-
-/** The session has ended: sign in here, then go on as if nothing had happened. */
-async function renew() {
-  if (await signInAgain(account, user)) await deliver();
-  else problem.textContent = say("expiredStay");
-}
-
-async function deliver() {
-  const file = paper.current();
-  if (!file) return;
-  const content = new FormData(form);
-  content.set("fax_file", file, file.name);
-  const upload = transfer(content, progress);
-  cancel.onclick = upload.cancel;
-  const ending = await upload.ending;
-  switch (ending.kind) {
-    case "sent": return finish(ending.fax, file.name);
-    case "expired": return renew();
-    case "cancelled": live.textContent = say("cancelled"); return;
-    case "lost": problem.textContent = await lost(file); return;
-    case "refused":
-      if (FIELDS.includes(ending.field) || ending.field === "fax_file") {
-        complain(ending.field, ending.error);
-        element(ending.field, HTMLElement).focus();
-      } else problem.textContent = ending.error;
-  }
+  if (!draft.empty) return;
+  const { drafts } = await get("/api/drafts", { quiet: true }).catch(() => ({ drafts: [] }));
+  if (!drafts.length || !draft.empty) return;
+  const { offer } = await import("./unfinished.js");
+  offer(drafts, (chosen) => void open(chosen, {}).then(() => element("fax_to", HTMLElement).focus()));
 }
 
 /**
- * Why the connection broke: perhaps because the file is no longer what it was.
- * @param {File} file
+ * @param {string} id
+ * @param {Changes} waiting what the server has not been told yet
  */
-async function lost(file) {
+async function open(id, waiting) {
+  const answer = await draft.open(id, waiting);
+  element("unfinished", HTMLElement).hidden = true;
+  if (answer.ok) {
+    restore(answer.data);
+    restore(draft.waiting);
+  } else if (answer.status === 404 || answer.status === 410) {
+    draft.forget();
+    problem.textContent = say("draftGone");
+  } else if (answer.status === 409) {
+    draft.id = id;
+    await learnWhatBecame();
+  } else problem.textContent = answer.error;
+}
+
+/** @param {Omit<Changes, "pages">} fields */
+function restore(fields) {
+  if (fields.recipients) recipients.restore(fields.recipients);
+  if (fields.subject !== undefined) subject.value = fields.subject;
+  if (fields.message !== undefined) message.value = fields.message;
+  options.show(fields);
+}
+
+/** Shows what the draft is now. */
+function draw() {
+  drawing = 0;
+  const shown = draft.shown;
+  papers.show(shown);
+  if (preview) preview.show(shown);
+  else if (shown && pagesOf(shown).length) void fetchPreview();
+  recipients.judge(shown?.recipients ?? []);
+  options.tellCover(shown?.cover ? shown.cover_problem : "");
+  total(shown);
+  discard.hidden = draft.empty;
+}
+
+async function fetchPreview() {
+  if (fetching) return;
+  fetching = true;
   try {
-    await file.slice(0, 1).arrayBuffer();
-    return say("lost");
-  } catch {
-    paper.clear();
-    return say("documentGone", { name: file.name });
+    preview = await import("./preview.js");
+    preview.listen((changes, said) => {
+      options.show(changes);
+      edit(changes);
+      announce(said);
+    });
+    draw();
+  } finally {
+    fetching = false; // where it could not be fetched, it is tried again with the next change
   }
 }
 
-/** @param {number} share */
-function progress(share) {
-  bar.value = share;
-  barSays.textContent = share < 1 ? say("uploading", { percent: Math.floor(share * 100) }) : say("handing");
-  cancel.hidden = share === 1; // the server may have it already: what can't be undone is not offered
+/** @param {DraftData} shown */
+const pagesOf = (shown) => [...(shown.cover ? shown.cover_pages : []), ...shown.pages];
+
+/** @param {DraftData | null} shown */
+function total(shown) {
+  const count = recipients.all().length;
+  const pages = shown ? pagesOf(shown).filter(({ left_out }) => !left_out).length : 0;
+  const all = pages ? sayCount("pages", pages) : "";
+  const time = shown?.seconds ? duration(shown.seconds) : "";
+  const words = all && time ? say(count > 1 ? "totalEach" : "total", { pages: all, time }) : all;
+  keepText(element("total", HTMLElement), words);
+  keepText(element("pages-title", HTMLElement), pages ? sayCount("pagesTitle", pages) : say("pagesAllOut"));
+  const soon = papers.underWay() > 0 || Boolean(shown?.busy && shown.documents.length);
+  keepText(element("early", HTMLElement), soon ? say(papers.underWay() ? "earlyUpload" : "early") : "");
+  const at = options.sendAt();
+  const label = at ? say("sendLater", { time: moment(at) }) : count > 1 ? sayCount("sendMany", count) : say("send");
+  keepText(send.querySelector("span") ?? send, label);
+}
+
+async function submit() {
+  if (sending) return;
+  [sending, stopped] = [true, false];
+  problem.textContent = "";
+  await papers.looked();
+  const ready = [recipients.complete(), options.complete(), hasDocument()];
+  if (ready.includes(false)) {
+    sending = false;
+    return leadToFirst();
+  }
+  busy(true);
+  /** @type {Refusal | null} */
+  let refusal = null;
+  try {
+    refusal = await deliver();
+  } finally {
+    sending = false;
+    busy(false);
+  }
+  if (!element("done", HTMLElement).hidden) return element("done-title", HTMLElement).focus();
+  const active = document.activeElement; // what is hidden has lost the focus, or is about to
+  if (!active || active === document.body || !active.checkVisibility()) send.focus();
+  if (refusal) tell(refusal.field, refusal.error);
+  if (problem.textContent) problem.scrollIntoView({ block: "nearest" });
+}
+
+function hasDocument() {
+  const shown = draft.shown;
+  const refused = shown?.documents.find(({ state }) => state === "refused");
+  if (refused) {
+    complain("fax_file", say("documentInTheWay", { name: refused.name }));
+    return false;
+  }
+  const good = shown?.documents.some(({ state }) => state !== "refused") || papers.underWay() > 0;
+  const some = good || Boolean(shown?.cover && message.value.trim());
+  complain("fax_file", some ? "" : say("documentMissing"));
+  return some;
+}
+
+/** What is missing first on the page gets the focus. */
+function leadToFirst() {
+  const wrong = form.querySelector("#edit-number, [aria-invalid]");
+  if (wrong instanceof HTMLElement) wrong.focus();
+}
+
+/**
+ * @typedef {{field: string, error: string}} Refusal
+ * @returns {Promise<Refusal | null>} why it was not sent; null when it was, or where that is known already
+ */
+async function deliver() {
+  if (papers.underWay()) {
+    barSays.textContent = say("waitsForUpload");
+    await Promise.race([papers.settled(), stopping()]);
+    if (stopped) {
+      announce(say("notSent"));
+      return null;
+    }
+    if (papers.stopped()) return { field: "", error: say("uploadFailed") };
+    if (!hasDocument()) return { field: "documents", error: say("documentMissing") };
+  }
+  cancel.hidden = true; // the server may have it already: what can't be undone is not offered
+  barSays.textContent = say("handing");
+  await draft.ensure(false);
+  let answer = await draft.save();
+  if (!answer.ok && answer.status === 401 && (await signInNow())) answer = await draft.save();
+  if (answer.ok) answer = await draft.act("POST", "/send");
+  if (answer.ok) await finish(answer.data, "");
+  else if (draft.id) {
+    return { field: answer.field, error: [0, 502, 504].includes(answer.status) ? say("lost") : answer.error };
+  }
+  return null; // without a draft it was told already what became of it
+}
+
+/** @returns {Promise<void>} fulfilled when the person wants to stop */
+function stopping() {
+  return new Promise((resolve) => cancel.addEventListener("click", () => resolve(), { once: true }));
+}
+
+/** It had been sent before, from here or from another tab. */
+async function learnWhatBecame() {
+  const answer = await draft.act("POST", "/send");
+  if (answer.ok) await finish(answer.data, say("sentBefore"));
+  else startOver(say("draftGone"));
+}
+
+/**
+ * Says an error where it belongs, and leads there.
+ * @param {string} field as the API calls it
+ * @param {string} error
+ */
+function tell(field, error) {
+  const [name = "", at = ""] = field.split(".");
+  if (name === "recipients") recipients.refuse(at ? Number(at) : -1, error);
+  else if (name === "documents" || name === "document" || name === "pages") {
+    complain("fax_file", error);
+    element("fax_file", HTMLElement).focus();
+  } else if (name === "send_at") options.refuseTime(error);
+  else if (name === "subject" || name === "message") {
+    complain(name, error);
+    element(name, HTMLElement).focus();
+  } else if (name === "cover") {
+    options.tellCover(error);
+    element("cover", HTMLElement).focus();
+  } else problem.textContent = error;
 }
 
 /** @param {boolean} now */
 function busy(now) {
-  sending = now;
   document.body.classList.toggle("sending", now);
   send.setAttribute("aria-disabled", String(now));
   for (const part of form.querySelectorAll(".part")) part.toggleAttribute("inert", now);
   element("transfer", HTMLElement).hidden = !now;
-  actions.hidden = now;
-  cancel.hidden = true;
-  bar.removeAttribute("value");
+  element("actions", HTMLElement).hidden = now;
+  cancel.hidden = false;
   barSays.textContent = say("checking");
-  if (now) {
-    problem.textContent = "";
-    live.textContent = say("checking");
-  }
+  if (now) announce(say("checking"));
 }
 
 /**
- * @param {number | null} fax
- * @param {string} name
+ * @param {{batch: string, faxes: import("./types.js").Fax[]}} sent
+ * @param {string} note
  */
-function finish(fax, name) {
-  element("done-title", HTMLElement).textContent = fax === null ? say("doneTitlePlain") : say("doneTitle", { fax });
-  element("done-to", HTMLElement).textContent = writeNumber(checkNumber(to.value).number);
-  element("done-document", HTMLElement).textContent = name;
-  form.reset();
-  paper.clear();
-  hintAtNumber();
-  changed();
-  draft.forget();
+async function finish({ batch, faxes }, note) {
+  const { show } = await import("./done.js");
+  empty();
   form.hidden = true;
-  done.hidden = false;
+  show(batch, faxes, note);
 }
 
-function startAgain() {
-  done.hidden = true;
+/** The page as it is at first. */
+function empty() {
+  draft.forget();
+  form.reset();
+  papers.clear();
+  recipients.restore([]);
+  options.setUp(usual);
+  for (const field of ["subject", "message", "send_at"]) complain(field, "");
+  keepText(saved, "");
+  draw();
+}
+
+/** @param {string} sentence why, "" when that is known */
+function startOver(sentence) {
+  if (!sentence) empty();
+  else {
+    // What was written is still in the fields, and becomes another draft; the documents are gone.
+    papers.clear();
+    draft.edit({ recipients: recipients.all(), subject: subject.value, message: message.value, send_at: options.sendAt() });
+  }
+  element("done", HTMLElement).hidden = true;
   form.hidden = false;
-  to.focus();
+  problem.textContent = sentence;
+  element("fax_to", HTMLElement).focus();
+}
+
+async function askToDiscard() {
+  const dialog = element("discarding", HTMLDialogElement);
+  dialog.returnValue = "";
+  dialog.showModal();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  if (dialog.returnValue !== "yes") return discard.focus();
+  const gone = draft.id ? draft.act("DELETE", "") : null;
+  startOver("");
+  announce(say("discarded"));
+  await gone;
 }

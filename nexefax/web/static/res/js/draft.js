@@ -1,22 +1,343 @@
-/** @file What is typed survives a reload and an expired session; kept in this tab only, for this user only. */
+/**
+ * @file The fax being written, kept on the server: what is typed goes there soon, what could not go yet stays in this
+ * tab, and what the person just did is shown before the server has said yes.
+ */
+import { ApiError, call } from "./api.js";
+
+/**
+ * @typedef {{number: string, name: string}} Recipient
+ * @typedef {"auto" | "photo" | "text"} Tone
+ * @typedef {{turn?: number, tone?: Tone, left_out?: boolean}} PageChoice
+ * @typedef {{key: string, document: number, page: number, turn: number, tone: Tone, left_out: boolean, ready: boolean,
+ *   image: string, width: number | null, length: number | null, across: number, down: number, seconds: number | null,
+ *   slow: boolean}} Sheet
+ * @typedef {{number: number, name: string, size: number, state: "rendering" | "ready" | "refused",
+ *   pages: number | null, reason: string, notes: string[]}} Paper
+ * @typedef {{recipients?: Recipient[], subject?: string, message?: string, cover?: boolean,
+ *   resolution?: "fine" | "standard", send_at?: string | null, order?: number[],
+ *   pages?: Record<string, PageChoice>}} Changes
+ * @typedef {{id: string, created: string, changed: string, recipients: (Recipient & {problem: string})[],
+ *   subject: string, message: string, cover: boolean, resolution: "fine" | "standard", send_at: string | null,
+ *   documents: Paper[], pages: Sheet[], cover_pages: Sheet[], cover_problem: string, seconds: number | null,
+ *   page_count: number, busy: boolean, notes: string[],
+ *   sent: {batch: string, faxes: import("./types.js").Fax[]} | null}} DraftData
+ * @typedef {{ok: true, data: any} | {ok: false, status: number, error: string, field: string}} Answer
+ * @typedef {"saved" | "saving" | "offline" | "out"} Saving
+ */
 
 const KEY = "nexefax.draft";
-/** @typedef {{owner: string, fax_to: string, subject: string, message: string}} Draft */
+/** Long enough to gather a word, short enough that little is on its way when the tab closes. */
+const SAVE_AFTER = 500;
+/** Milliseconds between questions while pages are drawn: soon at first, since the first page is what people wait for. */
+const ASK_AFTER = [150, 250, 400, 600, 1000];
+const RETRY_AFTER = [2000, 4000, 8000, 15000, 30000];
 
-/** @param {Draft} draft */
-export function keep(draft) {
-  sessionStorage.setItem(KEY, JSON.stringify(draft));
-}
+/** One draft, or none yet: it is made with the first thing that is worth keeping. */
+export class Draft {
+  /**
+   * @param {string} owner account and user, so that another one in this tab finds nothing
+   * @param {{changed: () => void, saving: (state: Saving) => void, refused: (field: string, error: string) => void,
+   *   gone: (sent: boolean) => void}} listener
+   */
+  constructor(owner, listener) {
+    this.owner = owner;
+    this.listener = listener;
+    this.id = "";
+    /** @type {DraftData | null} what the server said last */
+    this.known = null;
+    /** @type {Changes} what it has not been told yet */
+    this.waiting = {};
+    /** @type {Changes} what it is being told */
+    this.going = {};
+    this.tries = 0;
+    this.asked = 0;
+    this.saveTimer = 0;
+    this.askTimer = 0;
+    this.asking = false;
+    /** @type {Promise<unknown>} one request that changes something after the other, in the order they were made */
+    this.line = Promise.resolve();
+    /** @type {Promise<Answer> | null} */
+    this.making = null;
+    this.closed = false;
+    addEventListener("pagehide", () => this.rescue());
+  }
 
-export function forget() {
-  sessionStorage.removeItem(KEY);
+  /** Whether there is anything that could be lost. */
+  get empty() {
+    return !this.id && !Object.keys(this.waiting).length && !Object.keys(this.going).length;
+  }
+
+  /** The draft as the person sees it: the server's, with everything on top that is still on its way. */
+  get shown() {
+    if (!this.known) return null;
+    const { pages: choices = {}, order, cover = this.known.cover } = joined(this.going, this.waiting);
+    const { resolution = this.known.resolution } = joined(this.going, this.waiting);
+    const place = (/** @type {number} */ number) => order?.indexOf(number) ?? 0;
+    const documents = [...this.known.documents].sort((one, other) => place(one.number) - place(other.number));
+    const pages = this.known.pages.map((sheet) => (choices[sheet.key] ? { ...sheet, ...choices[sheet.key] } : sheet));
+    if (order) pages.sort((one, other) => place(one.document) - place(other.document) || one.page - other.page);
+    return { ...this.known, documents, pages, cover, resolution };
+  }
+
+  /**
+   * What this tab had open.
+   * @returns {{id: string, waiting: Changes}}
+   */
+  recall() {
+    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    const mine = kept?.owner === this.owner;
+    const asked = new URL(location.href).searchParams.get("draft") ?? "";
+    const waiting = mine && (!asked || asked === kept.id) ? kept.waiting : {};
+    return { id: asked || (mine ? kept.id : ""), waiting };
+  }
+
+  /**
+   * Goes on with a draft.
+   * @param {string} id
+   * @param {Changes} waiting
+   * @returns {Promise<Answer>} status 409 when it has been sent
+   */
+  async open(id, waiting) {
+    const answer = await ask("GET", `/api/drafts/${encodeURIComponent(id)}`);
+    if (!answer.ok) return answer;
+    if (answer.data.sent) return { ok: false, status: 409, error: "", field: "" };
+    this.id = id;
+    this.waiting = joined(waiting, this.waiting);
+    this.closed = false;
+    this.note();
+    this.take(answer.data);
+    if (Object.keys(this.waiting).length) this.later(0);
+    return answer;
+  }
+
+  /** @param {Changes} changes */
+  edit(changes) {
+    if (this.closed) return;
+    this.waiting = joined(this.waiting, changes);
+    this.note();
+    this.listener.saving("saving");
+    this.listener.changed();
+    this.later(SAVE_AFTER);
+  }
+
+  /**
+   * Makes sure there is a draft on the server.
+   * @param {boolean} [quiet] whether nobody waits for it
+   * @returns {Promise<Answer>}
+   */
+  ensure(quiet = true) {
+    this.making ??= this.id
+      ? Promise.resolve({ ok: true, data: this.known })
+      : this.make(quiet);
+    return this.making;
+  }
+
+  /** @param {boolean} quiet */
+  async make(quiet) {
+    const answer = await ask("POST", "/api/drafts", {}, quiet);
+    if (!answer.ok) {
+      this.making = null; // tried anew next time
+      return answer;
+    }
+    this.id = answer.data.id;
+    this.note();
+    this.take(answer.data);
+    return answer;
+  }
+
+  /**
+   * Tells the server everything it does not know yet.
+   * @returns {Promise<Answer>} how that went
+   */
+  save() {
+    clearTimeout(this.saveTimer);
+    const saved = this.line.then(() => this.saveNow());
+    this.line = saved;
+    return saved;
+  }
+
+  /** @returns {Promise<Answer>} */
+  async saveNow() {
+    if (!Object.keys(this.waiting).length || this.closed) return { ok: true, data: this.known };
+    const made = await this.ensure();
+    if (!made.ok) return this.failed(made);
+    [this.going, this.waiting] = [this.inOrder(this.waiting), {}];
+    const answer = await ask("PATCH", this.path(), this.going);
+    const { going } = this;
+    this.going = {};
+    if (!answer.ok) {
+      const lost = answer.status === 400 || answer.status === 413; // would be refused for ever
+      if (!lost) this.waiting = joined(going, this.waiting);
+      return this.failed(answer);
+    }
+    this.tries = 0;
+    this.take(answer.data);
+    this.note();
+    this.listener.saving(Object.keys(this.waiting).length ? "saving" : "saved");
+    return answer;
+  }
+
+  /**
+   * Documents may have come or gone since somebody put them in order.
+   * @param {Changes} changes
+   * @returns {Changes}
+   */
+  inOrder({ order, ...changes }) {
+    if (!order || !this.known) return changes;
+    const numbers = this.known.documents.map(({ number }) => number);
+    const kept = order.filter((number) => numbers.includes(number));
+    return { ...changes, order: [...kept, ...numbers.filter((number) => !kept.includes(number))] };
+  }
+
+  /** @param {Answer} answer */
+  failed(answer) {
+    if (answer.ok) return answer;
+    if (answer.status === 401) this.listener.saving("out");
+    else if (answer.status === 404 || answer.status === 409 || answer.status === 410) this.lost(answer.status === 409);
+    else if (answer.status === 400 || answer.status === 413) this.listener.refused(answer.field, answer.error);
+    else {
+      this.listener.saving("offline");
+      this.later(RETRY_AFTER[Math.min(this.tries++, RETRY_AFTER.length - 1)] ?? 0);
+    }
+    return answer;
+  }
+
+  /** @param {boolean} sent */
+  lost(sent) {
+    const { id } = this;
+    this.forget();
+    if (sent) this.id = id; // it can still be asked what became of it
+    this.listener.gone(sent);
+  }
+
+  /**
+   * Changes the draft by something other than its fields, in turn with all other changes.
+   * @param {string} method
+   * @param {string} path below the draft's own
+   */
+  act(method, path) {
+    const address = this.path(path); // the page may have turned to another draft by then
+    const done = this.line.then(async () => {
+      const answer = await ask(method, address, method === "POST" ? {} : undefined, false);
+      if (answer.ok && answer.data?.id) this.take(answer.data);
+      return answer;
+    });
+    this.line = done;
+    return done;
+  }
+
+  /** @param {string} below */
+  path(below = "") {
+    return `/api/drafts/${encodeURIComponent(this.id)}${below}`;
+  }
+
+  /**
+   * What the server says of the draft.
+   * @param {DraftData} data
+   */
+  take(data) {
+    if (data.id !== this.id) return;
+    if (data.sent) return this.lost(true);
+    const overtaken = this.known?.id === data.id && data.changed < this.known.changed; // on the way
+    if (this.known && waits(data) < waits(this.known)) this.asked = 0;
+    if (!overtaken) this.known = data;
+    if (this.known?.busy && !this.asking) this.ask();
+    this.listener.changed();
+  }
+
+  /** Asks again soon, until every page is there. */
+  ask() {
+    this.asking = true;
+    clearTimeout(this.askTimer);
+    this.askTimer = setTimeout(async () => {
+      const { id } = this;
+      const answer = id ? await ask("GET", this.path()) : null;
+      this.asking = false;
+      if (!answer || id !== this.id) return;
+      if (answer.ok) this.take(answer.data);
+      else if (answer.status === 401) this.listener.saving("out");
+      else if (answer.status === 404) this.lost(false);
+      else this.ask();
+    }, ASK_AFTER[Math.min(this.asked++, ASK_AFTER.length - 1)]);
+  }
+
+  /** Goes on after the person has signed in again. */
+  resume() {
+    if (Object.keys(this.waiting).length) void this.save();
+    if (this.known?.busy && !this.asking) this.ask();
+  }
+
+  /** @param {number} milliseconds */
+  later(milliseconds) {
+    clearTimeout(this.saveTimer);
+    this.saveTimer = setTimeout(() => void this.save(), milliseconds);
+  }
+
+  /** Keeps in this tab which draft it is and what the server has not been told; and the id in the address. */
+  note() {
+    const waiting = joined(this.going, this.waiting);
+    sessionStorage.setItem(KEY, JSON.stringify({ owner: this.owner, id: this.id, waiting }));
+    const address = new URL(location.href);
+    if (!this.id || address.searchParams.get("draft") === this.id) return;
+    address.searchParams.set("draft", this.id);
+    history.replaceState(null, "", address);
+  }
+
+  /** The tab goes away: what is not saved goes along as the last word. */
+  rescue() {
+    if (!this.id || !Object.keys(this.waiting).length) return;
+    const body = JSON.stringify(this.waiting);
+    const headers = { "Content-Type": "application/json" };
+    void fetch(this.path(), { method: "PATCH", headers, body, keepalive: true }).catch(() => {});
+  }
+
+  /** The person signs out: the draft waits on the server, and this tab knows nothing of it any more. */
+  leave() {
+    this.rescue();
+    this.waiting = {};
+    sessionStorage.removeItem(KEY);
+  }
+
+  /** Leaves the draft as it is and starts with an empty page. */
+  forget() {
+    clearTimeout(this.saveTimer);
+    clearTimeout(this.askTimer);
+    [this.id, this.known, this.making, this.waiting, this.going] = ["", null, null, {}, {}];
+    [this.asking, this.tries, this.asked, this.closed] = [false, 0, 0, false];
+    sessionStorage.removeItem(KEY);
+    history.replaceState(null, "", location.pathname);
+  }
 }
 
 /**
- * @param {string} owner
- * @returns {Draft | null}
+ * @param {Changes} earlier
+ * @param {Changes} later
+ * @returns {Changes}
  */
-export function recall(owner) {
-  const draft = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-  return draft?.owner === owner ? draft : null;
+function joined(earlier, later) {
+  const both = { ...earlier, ...later };
+  if (!earlier.pages || !later.pages) return both;
+  const pages = { ...earlier.pages };
+  for (const [key, choice] of Object.entries(later.pages)) pages[key] = { ...pages[key], ...choice };
+  return { ...both, pages };
+}
+
+/** @param {DraftData} data */
+const waits = (data) => [...data.cover_pages, ...data.pages].filter((sheet) => !sheet.ready).length;
+
+/**
+ * Makes a call; what only keeps the page up to date asks for no password (`quiet`), since nobody waits for it.
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {boolean} [quiet]
+ * @returns {Promise<Answer>}
+ */
+async function ask(method, path, body, quiet = true) {
+  try {
+    return { ok: true, data: await call(method, path, { body, quiet }) };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { ok: false, status: error.status, error: error.message, field: error.field };
+  }
 }

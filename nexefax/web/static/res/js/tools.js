@@ -1,0 +1,39 @@
+/** @file Small helpers for controls that scripts make and keep up to date. */
+import { icon, make } from "./dom.js";
+
+/**
+ * A button that shows a symbol only; its words are for the pointer at rest and for screen readers.
+ * @param {string} symbol
+ * @param {string} words
+ * @param {() => void} act
+ */
+export function tool(symbol, words, act) {
+  return make("button", { type: "button", class: "tool", "aria-label": words, title: words, onclick: act }, icon(symbol));
+}
+
+/**
+ * Sets an attribute, or the text, only where it is another one: what did not change is not drawn anew.
+ * @param {Element} element
+ * @param {string} name
+ * @param {string} value
+ */
+export function keep(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+/**
+ * @param {Element} element
+ * @param {string} words
+ */
+export function keepText(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/**
+ * Tells those who hear the page what others see happen.
+ * @param {string} words
+ */
+export function announce(words) {
+  const live = document.getElementById("live");
+  if (live) live.textContent = words;
+}
