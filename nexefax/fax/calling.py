@@ -17,8 +17,9 @@ from nexefax.fax import events, job, records
 from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.callfile import Call, call_text, hang_up_text, header_text, read_channel, station_id
 from nexefax.fax.cause import Cause, Ending
+from nexefax.fax.clock_watch import ClockWatch, shift_attempts, take_attempts_back
 from nexefax.fax.convert.continued import write_continuation
-from nexefax.fax.evidence import look_at
+from nexefax.fax.evidence import look_at, running_since
 from nexefax.fax.folders import Folders, with_suffix
 from nexefax.fax.reconcile import Ended, HandOver, Seen, Verdict, Wait, judge
 from nexefax.fax.retry import MEMORY_DAYS, Line, line_with
@@ -38,13 +39,13 @@ class Calling:
         self._bookkeeper = bookkeeper
         self._journal = bookkeeper.journal
         self._folders = folders
-        self._one_at_a_time = (
-            asyncio.Lock()
-        )  # a call file is staged, judged or cleared away, never two of these
-
+        # A call file is staged, judged or cleared away, never two of these
+        self._one_at_a_time = asyncio.Lock()
         bookkeeper.stop_call = self.settle  # which sees that it is cancelled
         self._untaken: set[tuple[int, int]] = set()  # call files that a running Asterisk leaves alone
         self._stuck: set[tuple[int, int]] = set()  # call files that can't be removed
+        self._clock = ClockWatch()
+        self._asterisk_by_old_clock: float | None = None
 
     @property
     def _config(self) -> Config:
@@ -102,6 +103,7 @@ class Calling:
         return any(with_suffix(stem, suffix).exists() for suffix in (".started", ".outcome"))
 
     async def _place(self, fax: records.Fax, attempt: int) -> None:
+        await self._heed_clock()
         now = time.time()
         row = records.Attempt(
             fax.id,
@@ -126,6 +128,7 @@ class Calling:
     async def settle(self, fax_id: int, attempt: int) -> None:
         """Look at what is known of an attempt and believe it. Safe to call at any time, however often."""
         async with self._one_at_a_time:
+            await self._heed_clock()
             row = await self._journal.read(lambda c: records.load_attempt(c, fax_id, attempt))
             fax = await self._journal.read(lambda c: records.load_fax(c, fax_id))
             if row is None or fax is None:
@@ -134,10 +137,13 @@ class Calling:
             evidence = await asyncio.to_thread(
                 look_at, self._folders, self._bookkeeper.spool, self._config.general.ast_control, row, fax
             )
-            verdict = judge(evidence.seen, time.time())
-            self._tell_untaken(row, evidence.seen)
+            seen = evidence.seen
+            if seen.asterisk_since == self._asterisk_by_old_clock:
+                seen = replace(seen, asterisk_since=None)
+            verdict = judge(seen, time.time())
+            self._tell_untaken(row, seen)
             if fax.cancelled_by and not isinstance(verdict, Ended):
-                verdict = await self._stop(row, evidence.seen, verdict)
+                verdict = await self._stop(row, seen, verdict)
             if isinstance(verdict, HandOver):
                 await self._hand_over(fax_id, attempt)
             elif isinstance(verdict, Ended):
@@ -195,9 +201,24 @@ class Calling:
             # the file stays staged: the watch hands it over when the spool is back
             log.error("fax %d: attempt %d waits for Asterisk's spool: %s", fax_id, attempt, error)
 
+    async def _heed_clock(self) -> None:
+        """Move the times of attempts under way when the clock was set; those of one clock can be compared then."""
+        jump = self._clock.jump()
+        if not jump:
+            return
+        log.warning(
+            "the clock was set %s by %d s; calls under way have as much time as before",
+            "ahead" if jump > 0 else "back",
+            abs(jump),
+        )
+        await self._journal.write(lambda connection: shift_attempts(connection, jump))
+        self._asterisk_by_old_clock = await asyncio.to_thread(running_since, self._config.general.ast_control)
+        self._clock.follow(jump)
+
     async def recover(self) -> None:
-        """Remove what killed runs left beside the spool."""
+        """Remove what killed runs left beside the spool, and mend times that a wrong clock wrote."""
         await asyncio.to_thread(remove_temporaries, self._bookkeeper.spool.staging)
+        await self._journal.write(lambda connection: take_attempts_back(connection, time.time()))
 
     async def clear_away(self) -> None:
         """Remove call files of attempts that are over: a run may have been killed before it could, and Asterisk dials

@@ -37,21 +37,27 @@ def look_at(folders: Folders, spool: Spool, ast_control: Path, attempt: Attempt,
             outcome=found[0] if found else None,
             staged=(spool.staging / name).exists(),
             waiting=waiting_time is not None,
-            dialling_since=_dialling_since(spool.outgoing / name, waiting_time, attempt.started),
+            dialling_since=_dialling_since(spool.outgoing / name, waiting_time),
             done=spool.done_status(attempt.fax, attempt.number),
             done_at=_changed(spool.done / name),
             started_at=_modified(with_suffix(stem, ".started")),
-            asterisk_since=_modified(ast_control),
+            asterisk_since=running_since(ast_control),
         ),
         found[1] if found else "",
     )
 
 
-def _dialling_since(call_file: Path, modified: float | None, placed_at: float) -> float | None:
+def running_since(ast_control: Path) -> float | None:
+    """When the Asterisk that runs now began: it made its control socket then."""
+    return _modified(ast_control)
+
+
+def _dialling_since(call_file: Path, modified: float | None) -> float | None:
     """Asterisk appends a line and sets the time ahead: the inode's change time is when it did so."""
-    if modified is None or modified < placed_at + DIALLING_AHEAD:
+    changed = _changed(call_file)
+    if modified is None or changed is None or modified < changed + DIALLING_AHEAD:
         return None
-    return _changed(call_file)
+    return changed
 
 
 def _modified(path: Path) -> float | None:

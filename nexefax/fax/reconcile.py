@@ -5,11 +5,12 @@ It is asked when FastAGI nudges, by the sweep, and at every start; the same evid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from nexefax.fax.cause import Cause, Ending, ending_of, unanswered, unknown
 from nexefax.fax.outcome import Outcome
+from nexefax.fax.records import CLOCK_SLACK
 
 # A call file goes to outgoing_done/ a moment before or after the hangup handler has written the outcome
 REPORT_GRACE = 15.0
@@ -70,6 +71,7 @@ Verdict = HandOver | Wait | Ended
 
 def judge(seen: Seen, now: float) -> Verdict:
     """Return what is to be believed about an attempt at ``now``."""
+    seen = _by_one_clock(seen, now)
     if seen.outcome is not None:
         return Ended(ending_of(seen.outcome, seen.pages, seen.first_page), seen.outcome)
     if seen.staged:
@@ -85,6 +87,24 @@ def judge(seen: Seen, now: float) -> Verdict:
         return Wait(vanished)
     return Ended(
         unknown("the call file vanished from Asterisk's spool; nobody knows what became of the call")
+    )
+
+
+def _by_one_clock(seen: Seen, now: float) -> Seen:
+    """Take the attempt's own time for what lies before it or ahead: another clock said so (clock_watch.py)."""
+
+    def believable(moment: float | None) -> float | None:
+        if moment is None:
+            return None
+        return max(moment, seen.placed_at) if moment <= now + CLOCK_SLACK else seen.placed_at
+
+    since = seen.asterisk_since
+    return replace(
+        seen,
+        dialling_since=believable(seen.dialling_since),
+        done_at=believable(seen.done_at),
+        started_at=believable(seen.started_at),
+        asterisk_since=None if since is not None and since > now + CLOCK_SLACK else since,
     )
 
 
@@ -164,4 +184,8 @@ def judge_received(seen: SeenReceived, now: float) -> Received:
         return Received.LEAVE
     if seen.reported:
         return Received.TAKE
-    return Received.TAKE_UNREPORTED if now - seen.modified >= SETTLED_SECONDS else Received.LEAVE
+    has_settled = now - seen.modified >= SETTLED_SECONDS
+    was_ahead = (
+        seen.modified > now + CLOCK_SLACK
+    )  # the clock, and nobody writes it: it would be left for ever
+    return Received.TAKE_UNREPORTED if has_settled or was_ahead else Received.LEAVE

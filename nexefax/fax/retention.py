@@ -33,6 +33,7 @@ from nexefax.durable import sync_folder
 from nexefax.fax import bin as fax_bin
 from nexefax.fax import records
 from nexefax.fax.bookkeeper import clear_spool, spooled
+from nexefax.fax.clock_watch import seconds_since_boot
 from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 from nexefax.fax.job import State, count
@@ -58,11 +59,6 @@ FIRST_END = 1_767_225_600.0  # 2026: there was no NexeFax before, so a clock tha
 _NUMBERS = 1_000  # how many lower numbers are asked when a fax can have ended at the earliest
 
 _WHAT = "retention"  # the row of the table upkeep
-
-
-def seconds_since_boot() -> float:
-    """Seconds that the kernel counted since the machine was switched on, sleep and all; nobody can set them."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Retention:

@@ -51,9 +51,10 @@ class People:
     def start(self) -> None:
         """Begin."""
         self._threads = [
-            threading.Thread(target=self._write, name=f"writer {number}") for number in range(WRITERS)
+            threading.Thread(target=self._write, name=f"writer {number}", daemon=True)
+            for number in range(WRITERS)
         ]
-        self._threads.append(threading.Thread(target=self._call, name="caller"))
+        self._threads.append(threading.Thread(target=self._call, name="caller", daemon=True))
         for thread in self._threads:
             thread.start()
 

@@ -179,7 +179,7 @@ class Saboteur:
     def __init__(self, nexefax: PrivateNexeFax, mail: RoughMail, asterisk: RoughAsterisk, luck: Luck) -> None:
         self._nexefax, self._mail, self._asterisk, self._luck = nexefax, mail, asterisk, luck
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="saboteur")
+        self._thread = threading.Thread(target=self._run, name="saboteur", daemon=True)
 
     def start(self) -> None:
         """Begin."""

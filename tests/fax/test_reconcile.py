@@ -16,6 +16,7 @@ from nexefax.fax.reconcile import (
     judge,
     judge_received,
 )
+from nexefax.fax.records import CLOCK_SLACK
 
 PLACED, ALLOWANCE = 1_000.0, 500.0
 LATER = 1_000_000.0
@@ -99,6 +100,20 @@ def test_a_vanished_call_file_is_told_as_unknown() -> None:
     assert cause(judge(seen(), PLACED + TRACE_GRACE)) is Cause.UNKNOWN
 
 
+def test_times_of_another_clock_are_not_compared() -> None:
+    """It was set back by a year: what was written before lies ahead; or ahead: it lies before the attempt itself."""
+    year = 365 * 86_400.0
+    for other in (year, -year):
+        begun = PLACED + other
+        running = seen(waiting=True, started_at=begun, dialling_since=begun, asterisk_since=begun - 900)
+        assert judge(running, PLACED + 30) == Wait(PLACED + ALLOWANCE)
+        assert cause(judge(running, PLACED + ALLOWANCE)) is Cause.UNKNOWN
+        silent = seen(started_at=begun, done="Completed", done_at=begun)
+        assert judge(silent, PLACED + 1) == Wait(PLACED + REPORT_GRACE)
+    restarted = seen(waiting=True, started_at=PLACED + 5, asterisk_since=PLACED + year)
+    assert judge(restarted, PLACED + 30) == Wait(PLACED + 5 + ALLOWANCE)
+
+
 def received(now: float, **values: object) -> Received:
     return judge_received(SeenReceived(modified=PLACED, **values), now)  # type: ignore[arg-type]
 
@@ -107,7 +122,8 @@ def test_a_reported_tiff_is_taken_at_once_and_one_that_nobody_reported_when_it_h
     assert received(PLACED, reported=True) is Received.TAKE
     assert received(PLACED + SETTLED_SECONDS - 1) is Received.LEAVE
     assert received(PLACED + SETTLED_SECONDS) is Received.TAKE_UNREPORTED
-    assert received(PLACED - 5_000) is Received.LEAVE  # the clock went back
+    assert received(PLACED - CLOCK_SLACK) is Received.LEAVE
+    assert received(PLACED - CLOCK_SLACK - 1) is Received.TAKE_UNREPORTED  # the clock was set back
 
 
 def test_a_tiff_that_is_written_is_not_touched_whatever_its_age_or_report() -> None:

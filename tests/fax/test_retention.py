@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from nexefax.fax import mail_records, records, retention
+from nexefax.fax.clock_watch import seconds_since_boot
 from nexefax.fax.job import State
-from nexefax.fax.retention import DAY, ENDS, MOST_AT_A_LOOK, STEADY_SECONDS, Retention, seconds_since_boot
+from nexefax.fax.retention import DAY, ENDS, MOST_AT_A_LOOK, STEADY_SECONDS, Retention
 from tests.fax.workshop import Workshop, open_workshop
 
 NOW = 1_800_000_000.0  # January 2027
