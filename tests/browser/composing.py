@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from nexefax.web.pages import RESOURCES
 from nexefax.web.templates import read_text
 from tests.documents import pdf_bytes
 from tests.web.composing import Desk, open_desk
-from tests.web.conftest import spool_options
 from tests.web.ground import Installation
 from tests.web.running import open_journal
 
@@ -133,12 +131,18 @@ class Compose:
         await expect(self.cards).to_have_count(pages)
         await expect(self.page.locator("#sheets > .drawing")).to_have_count(0)
 
+    async def expect_quiet(self) -> None:
+        """The server knows everything, all pages are drawn, and the page has no more to ask."""
+        await self.expect_saved()
+        await expect(self.page.locator("#sheets > li").first).to_be_attached()
+        await expect(self.page.locator("#early")).to_be_empty()
+
     async def send(self) -> None:
         await self.send_button.click()
 
     async def faxes(self) -> list[Fax]:
         """What was accepted, in its order."""
-        states = ("queued", "rendering", "ready", "failed", "cancelled")
+        states = ("queued", "rendering", "ready", "calling", "failed")
         found = await self.desk.office.journal.read(lambda connection: faxes_in(connection, *states))
         return sorted(found, key=lambda fax: fax.id)
 
@@ -161,15 +165,11 @@ class Compose:
 
 @asynccontextmanager
 async def compose_page(
-    browser: Browser, installation: Installation, folder: Path, *, renders: bool = False, **context: Any
+    browser: Browser, installation: Installation, folder: Path, **context: Any
 ) -> AsyncIterator[Compose]:
-    """Bob before an empty compose page. ``renders``: faxes that were sent are rendered."""
+    """Bob before an empty compose page."""
     data_dir = folder / "data"
-    installation.configure(general=f"data_dir={data_dir}\nmin_free_mb=0\n{spool_options(folder)}")
-    async with (
-        open_journal(data_dir) as journal,
-        open_desk(installation, journal, data_dir, renders=renders) as desk,
-    ):
+    async with open_journal(data_dir) as journal, open_desk(installation, journal, folder) as desk:
         site = f"http://127.0.0.1:{desk.office.port}"
         window = await browser.new_context(base_url=site, **context)
         window.set_default_timeout(20_000)
@@ -180,10 +180,3 @@ async def compose_page(
             yield compose
         finally:
             await window.close()
-
-
-async def settle(compose: Compose, state: str) -> list[Fax]:
-    """The faxes, when all are in a state."""
-    while any(fax.state != state for fax in await compose.faxes()):
-        await asyncio.sleep(0.02)
-    return await compose.faxes()

@@ -138,7 +138,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again_not_sent_again(
     compose: Compose, complaints: list[str]
 ) -> None:
     await compose.fill()
-    await compose.expect_saved()
+    await compose.expect_quiet()
     await compose.lose_answer("**/send")
     await compose.send()
     await expect(compose.problem).to_have_text(TEXT["lost"])
@@ -155,7 +155,7 @@ async def test_what_is_changed_after_it_was_sent_is_told_not_sent(
     compose: Compose, complaints: list[str]
 ) -> None:
     await compose.fill()
-    await compose.expect_saved()
+    await compose.expect_quiet()
     await compose.lose_answer("**/send")
     await compose.send()
     await expect(compose.problem).to_have_text(TEXT["lost"])

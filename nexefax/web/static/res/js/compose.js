@@ -46,7 +46,7 @@ const draft = new Draft(`${account}/${user}`, {
   changed: () => { drawing ||= requestAnimationFrame(draw); },
   saving: (state) => keepText(saved, draft.empty ? "" : SAVING[state]),
   refused: (field, error) => tell(field, error),
-  gone: (sent) => void (sent ? learnWhatBecame() : startOver(say("draftGone"))),
+  gone: (sent, changed) => void (sent ? learnWhatBecame(changed) : startOver(say("draftGone"))),
 });
 
 void startFrame();
@@ -121,7 +121,7 @@ async function open(id, waiting) {
     problem.textContent = say("draftGone");
   } else if (answer.status === 409) {
     draft.id = id;
-    await learnWhatBecame();
+    await learnWhatBecame(false);
   } else problem.textContent = answer.error;
 }
 
@@ -259,10 +259,14 @@ function stopping() {
   return new Promise((resolve) => cancel.addEventListener("click", () => resolve(), { once: true }));
 }
 
-/** It had been sent before, from here or from another tab. */
-async function learnWhatBecame() {
+/**
+ * It had been sent before, from here or from another tab.
+ * @param {boolean} changed whether something was written after that
+ */
+async function learnWhatBecame(changed) {
+  problem.textContent = "";
   const answer = await draft.act("POST", "/send");
-  if (answer.ok) await finish(answer.data, say("sentBefore"));
+  if (answer.ok) await finish(answer.data, changed ? say("sentBefore") : "");
   else startOver(say("draftGone"));
 }
 

@@ -37,7 +37,7 @@ export class Draft {
   /**
    * @param {string} owner account and user, so that another one in this tab finds nothing
    * @param {{changed: () => void, saving: (state: Saving) => void, refused: (field: string, error: string) => void,
-   *   gone: (sent: boolean) => void}} listener
+   *   gone: (sent: boolean, changed: boolean) => void}} listener
    */
   constructor(owner, listener) {
     this.owner = owner;
@@ -166,8 +166,8 @@ export class Draft {
     const { going } = this;
     this.going = {};
     if (!answer.ok) {
-      const lost = answer.status === 400 || answer.status === 413; // would be refused for ever
-      if (!lost) this.waiting = joined(going, this.waiting);
+      const refused = answer.status === 400 || answer.status === 413; // and would be for ever
+      if (!refused) this.waiting = joined(going, this.waiting);
       return this.failed(answer);
     }
     this.tries = 0;
@@ -205,9 +205,10 @@ export class Draft {
   /** @param {boolean} sent */
   lost(sent) {
     const { id } = this;
+    const changed = Object.keys(joined(this.going, this.waiting)).length > 0;
     this.forget();
     if (sent) this.id = id; // it can still be asked what became of it
-    this.listener.gone(sent);
+    this.listener.gone(sent, changed);
   }
 
   /**
