@@ -47,6 +47,7 @@ MIGRATIONS: Final[dict[int, str]] = {
             WHERE direction = 'in' AND read_at IS NULL AND deleted_at IS NULL;
         CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL AND files_deleted IS NULL;
         CREATE INDEX fax_batch ON fax (batch) WHERE batch <> '';
+        CREATE INDEX fax_created ON fax (account COLLATE NOCASE, created);
         CREATE TABLE fax_reader (
             fax  INTEGER NOT NULL REFERENCES fax (id) ON DELETE CASCADE,
             user TEXT    NOT NULL,

@@ -55,6 +55,7 @@ CREATE INDEX fax_unread ON fax (account COLLATE NOCASE)
     WHERE direction = 'in' AND read_at IS NULL AND deleted_at IS NULL;
 CREATE INDEX fax_bin ON fax (deleted_at) WHERE deleted_at IS NOT NULL AND files_deleted IS NULL;
 CREATE INDEX fax_batch ON fax (batch) WHERE batch <> '';
+CREATE INDEX fax_created ON fax (account COLLATE NOCASE, created);
 
 -- Who has looked at a received fax.
 CREATE TABLE fax_reader (

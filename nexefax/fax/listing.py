@@ -18,6 +18,12 @@ from nexefax.folding import digits, folded
 from nexefax.store import Journal
 
 WINDOW: Final = 2_000  # rows looked at in one read: 5 to 10 ms
+_HIGHEST: Final = 1 << 62  # no fax has a higher number
+_FOR_EVER: Final = 1e15  # seconds
+# States that few faxes are in at a time: they are found by the index of what is due.
+_RARE: Final = frozenset(
+    ("queued", "rendering", "ready", "calling", "received", "converting", "delivering", "undeliverable")
+)
 MOST_COUNTED: Final = 1_000  # a number beside "Inbox" that nobody reads any further
 
 
@@ -47,8 +53,11 @@ async def list_faxes(
 ) -> list[Fax]:
     """At most ``limit`` faxes, newest first, of those numbered below ``before``. Raises JournalError."""
     found: list[Fax] = []
-    top = before - 1 if before is not None else (1 << 62)
-    while len(found) < limit and top > 0:
+    top, bottom = before - 1 if before is not None else _HIGHEST, 0
+    if filters.since is not None or filters.until is not None:
+        lowest, highest = await journal.read(lambda connection: _numbers_of_days(connection, filters))
+        top, bottom = min(top, highest), lowest - 1
+    while len(found) < limit and top > bottom:
         window = partial(_window, filters=filters, top=top, limit=limit - len(found))
         more, top = await journal.read(window)
         found += more
@@ -81,6 +90,21 @@ def count_now(connection: sqlite3.Connection, account: str) -> dict[str, int]:
     return count_waiting(connection, account, midnight)
 
 
+def _numbers_of_days(connection: sqlite3.Connection, filters: Filters) -> tuple[int, int]:
+    """The lowest and the highest number of the account's faxes of these days, whatever the clock was then; (1, 0) for
+    none. All faxes beyond them need not be looked at."""
+    row = connection.execute(
+        "SELECT min(id), max(id) FROM fax INDEXED BY fax_created"
+        " WHERE account = ? COLLATE NOCASE AND created >= ? AND created < ?",
+        (
+            filters.account,
+            -_FOR_EVER if filters.since is None else filters.since,
+            _FOR_EVER if filters.until is None else filters.until,
+        ),
+    ).fetchone()
+    return (1, 0) if row[0] is None else (row[0], row[1])
+
+
 def _window(connection: sqlite3.Connection, filters: Filters, top: int, limit: int) -> tuple[list[Fax], int]:
     """The faxes of one window below and with ``top``, and where the next one begins; 0 for the end."""
     values = _values(filters) | {"top": top, "limit": limit, "rows": WINDOW}
@@ -110,7 +134,7 @@ def _sources(filters: Filters) -> list[str]:
     Both directions at once are two walks down the index of lists, which SQLite merges.
     """
     special = filters.fax is not None or filters.batch or filters.deleted or filters.unread
-    if filters.direction or special:
+    if filters.direction or special or _are_rare(filters.states):
         return [_source(filters)]
     return [_source(filters, direction) for direction in ("'in'", "'out'")]
 
@@ -126,6 +150,8 @@ def _source(filters: Filters, direction: str = ":direction") -> str:
     if filters.unread:
         unread = "direction = 'in' AND read_at IS NULL AND deleted_at IS NULL"
         return f"FROM fax INDEXED BY fax_unread WHERE {unread} AND {own}"
+    if _are_rare(filters.states):
+        return f"FROM fax INDEXED BY fax_due WHERE {_state_is_one_of(filters.states)} AND {own}"
     return f"FROM fax INDEXED BY fax_list WHERE {own} AND direction = {direction}"
 
 
@@ -151,12 +177,20 @@ def _conditions(filters: Filters) -> Iterator[str]:
     if filters.until is not None:
         yield "created < :until"
     if filters.states:
-        yield f"state IN ({', '.join(f':state_{at}' for at in range(len(filters.states)))})"
+        yield _state_is_one_of(filters.states)
     for at, word in enumerate(filters.words):
         either = [f"instr(search, :word_{at}) > 0"]
         if digits(word) not in ("", folded(word)):
             either.append(f"instr(search, :digits_{at}) > 0")
         yield f"({' OR '.join(either)})"
+
+
+def _are_rare(states: tuple[str, ...]) -> bool:
+    return bool(states) and _RARE.issuperset(states)
+
+
+def _state_is_one_of(states: tuple[str, ...]) -> str:
+    return f"state IN ({', '.join(f':state_{at}' for at in range(len(states)))})"
 
 
 def _values(filters: Filters) -> dict[str, object]:

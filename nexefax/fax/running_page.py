@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from nexefax.config import Config
-from nexefax.errors import JournalError, SpoolError
 from nexefax.fax import records
 from nexefax.fax.asterisk_console import MOST_COMMANDS, ask_asterisk
 from nexefax.fax.folders import Folders, attempt_of
@@ -99,10 +98,11 @@ class RunningPages:
             try:
                 await self.look()
                 self._odd = False
-            except (SpoolError, JournalError) as error:
+            except Exception as error:  # a kindness must not end the daemon
                 self._now.clear()
                 if not self._odd:
-                    log.info("which page is on the line can't be told: %s", error)
+                    trace = not isinstance(error, OSError)  # a fault of ours
+                    log.info("which page is on the line can't be told: %s", error, exc_info=trace)
                 self._odd = True
             await asyncio.sleep(ASK_SECONDS)
 

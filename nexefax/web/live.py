@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from nexefax.errors import JournalError
 from nexefax.fax import changes, records
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.listing import count_now
 from nexefax.fax.summary import fax_summary
 from nexefax.store import Journal
-
-_log = logging.getLogger("nexefax.web")
 
 MOST_STREAMS: Final = 300  # of the HTTP server's 512 connections; each costs about 10 KB
 MOST_OF_A_USER: Final = 20  # pages that are open at once; a browser itself allows six
@@ -127,8 +124,8 @@ class Hub:
                 self._wake.clear()
                 try:
                     await self._look()
-                except JournalError as error:
-                    _log.warning("what happens can't be told: %s", error)
+                except Exception as error:  # pages that do not follow must not end the daemon
+                    tell_fault(error, "what happens can't be told to the pages that follow it")
                 await asyncio.sleep(PAUSE_SECONDS)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS if self._streams else None):

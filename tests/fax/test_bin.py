@@ -12,6 +12,7 @@ from nexefax.fax import bin as fax_bin
 from nexefax.fax import records, retention
 from nexefax.fax.events import AccountAppeared, LetterTakenUp
 from nexefax.fax.job import Policy, State, step
+from nexefax.fax.page_images import images_folder
 from tests.fax.test_retention import NAME, NOW, Clock, believed, configure, ended, folder_of, mail
 from tests.fax.workshop import Workshop, open_workshop
 
@@ -44,8 +45,12 @@ async def test_a_day_later_the_files_are_gone_and_the_record_stays(
     old, young = await ended(shop, 1), await ended(shop, 1)
     await delete(shop, old, NOW - fax_bin.BIN_SECONDS)
     await delete(shop, young, NOW - fax_bin.BIN_SECONDS + 1)
+    for fax in (old, young):
+        images_folder(shop.folders.data_dir, fax.id).mkdir(parents=True)
+        (images_folder(shop.folders.data_dir, fax.id) / "1-thumb-x.png").write_bytes(b"x")
     await (await believed(shop, clock)).look()
     assert (folder_of(shop, old).exists(), folder_of(shop, young).exists()) == (False, True)
+    assert [path.name for path in (shop.folders.data_dir / "images").iterdir()] == [str(young.id)]
     gone = await shop.fax(old.id)
     assert (gone.files_deleted, gone.message, gone.deleted_by, gone.changed) == (NOW, "", "ann", old.changed)
     assert caplog.messages == [f"fax {old.id}: its document and pages are gone, as ann deleted it"]

@@ -17,6 +17,7 @@ PLANS = {
     "fax_list": [
         Filters("A"), Filters("A", "out"), Filters("A", words=("x", "1-2"), since=1.0), Filters("A", states=("sent",)),
     ],
+    "fax_due": [Filters("A", states=("ready", "calling")), Filters("A", "out", states=("queued",), words=("x",))],
     "fax_unread": [Filters("A", unread=True), Filters("A", "in", unread=True, words=("x",))],
     "fax_bin": [Filters("A", deleted=True), Filters("A", "in", deleted=True)],
     "fax_batch": [Filters("A", batch="b"), Filters("A", "out", batch="b", words=("x",))],
@@ -103,3 +104,47 @@ async def test_a_search_reads_some_rows_at_a_time(
     assert everything == [number for number in range(30, 0, -1) if number % 3]
     hay = [fax.id for fax in await list_faxes(journal, Filters("A", words=("hay",)), limit=99)]
     assert hay == [number for number in everything if number not in (4, 25)]
+
+
+async def test_only_the_faxes_of_the_days_are_looked_at(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock went back once: faxes 11 to 20 are of days before those of the first ten."""
+    monkeypatch.setattr(listing, "WINDOW", 1)
+
+    def date(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "UPDATE fax SET created = CASE WHEN id BETWEEN 11 AND 20 THEN id - 100 ELSE id END"
+        )
+
+    await journal.write(date)
+    looked: list[tuple[int, int]] = []
+    window = listing._window
+
+    def noting(connection: sqlite3.Connection, **asked: object) -> tuple[list[records.Fax], int]:
+        found, top = window(connection, **asked)  # type: ignore[arg-type]
+        looked.append((asked["top"], top))  # type: ignore[arg-type]
+        return found, top
+
+    monkeypatch.setattr(listing, "_window", noting)
+    for since, until, wanted in (
+        (28.0, None, [29, 28]), (None, -87.0, [11]), (-85.0, 3.0, [20, 19, 17, 16, 2, 1]), (8.0, 10.0, [8]),
+        (500.0, None, []), (9.0, 9.0, []),
+    ):  # fmt: skip
+        looked.clear()
+        found = await list_faxes(journal, Filters("a", since=since, until=until), limit=50)
+        assert [fax.id for fax in found] == wanted
+        assert all(top <= max(wanted) for top, _ in looked)
+        assert not wanted or looked[-1][0] >= min(wanted)
+        assert not looked or wanted
+
+
+async def test_rare_states(journal: Journal) -> None:
+    await journal.write(lambda c: c.execute("UPDATE fax SET state = 'ready' WHERE id IN (3, 8, 16)"))
+    assert [
+        fax.id for fax in await list_faxes(journal, Filters("a", states=("ready", "queued")), limit=9)
+    ] == [16, 8]
+    assert [fax.id for fax in await list_faxes(journal, Filters("a", states=("ready", "sent")), limit=2)] == [
+        29,
+        28,
+    ]

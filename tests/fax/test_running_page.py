@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ class Console:
             commands = question.removeprefix("cli quit after ").rstrip("\0").split("\0")
             self.asked.append(commands)
             if self.silent:
-                await reader.read()
+                with suppress(ConnectionError):
+                    await reader.read()
                 return
             writer.write(self.said(commands).encode())
         finally:

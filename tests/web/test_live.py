@@ -311,8 +311,9 @@ async def test_a_head_request_leaves_no_stream_behind(
         assert (reply.status, reply.headers["Content-Type"]) == (200, "text/event-stream")
 
 
+@pytest.mark.parametrize("fault", [sqlite3.OperationalError("disk I/O error"), ValueError("ours")])
 async def test_a_journal_that_fails_for_a_moment_is_asked_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception
 ) -> None:
     read, failed = changes.changes_after, asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -320,7 +321,7 @@ async def test_a_journal_that_fails_for_a_moment_is_asked_again(
     def failing(connection: Any, after: int) -> list[changes.Change]:
         if not failed.is_set():
             loop.call_soon_threadsafe(failed.set)
-            raise sqlite3.OperationalError("disk I/O error")
+            raise fault
         return read(connection, after)
 
     async with following(office.bob) as page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import time
 from collections.abc import AsyncIterator
@@ -59,6 +58,8 @@ class FaxCsv:
 
 
 def _lines(rows: list[tuple[object, ...]]) -> bytes:
+    import csv  # late: who exports nothing need not have it in memory
+
     text = io.StringIO()
     csv.writer(text).writerows([disarmed(value) for value in row] for row in rows)  # RFC 4180
     return text.getvalue().encode()
