@@ -44,6 +44,7 @@ LONGEST_MESSAGE: Final = 20_000  # characters: nine pages of a cover; more is a 
 MOST_LINES: Final = 600
 MOST_PAGES: Final = 30  # of a cover, from whatever template
 _LONGEST_TEMPLATE: Final = 2 << 20  # bytes: a logo and a font within it
+_NAMED_LETTERS: Final = 12
 _LONGEST_VALUE: Final = 500  # characters of a name, a subject and the like
 
 ASK: Final = "Ask your administrator, or send the fax without a cover page."
@@ -102,32 +103,49 @@ async def draw_cover(
     settings = replace(settings, max_pages=MOST_PAGES, choices={}, only=None)
     sheets = 1
     async with scratch_directory(tmp_dir) as room:
-        pdf = room / "cover.pdf"
         while True:
             html = await asyncio.to_thread(_filled, markup, facts, sheets)
             try:
                 async with slots.document().turn():
-                    await html_to_pdf(html, pdf, room=room)
-            except ChildMissing:
-                raise CoverError(
-                    f"Cover pages can't be made on this server, as WeasyPrint is not installed there. {ASK}"
-                ) from None
-            except ChildBroken:
-                raise
-            except ChildError as error:
-                log.warning("account %s: no cover page: %s", facts.account, error)
-                raise _broken(template, facts.account, "WeasyPrint can't draw it, see the log") from None
-            try:
-                rendering = await render(pdf, destination, settings=settings, tmp_dir=tmp_dir, slots=slots)
-            except DocumentError as error:
-                raise _broken(template, facts.account, f"what it makes can't be faxed: {error}") from None
-            if facts.document_pages is None or len(rendering.pages) == sheets:
-                return rendering
-            if (
-                len(rendering.pages) < sheets
-            ):  # a line more or less, depending on a number: it will not settle
-                return rendering
-            sheets = len(rendering.pages)
+                    lacking = await html_to_pdf(html, room / "cover.pdf", room=room)
+                rendering = await render(
+                    room / "cover.pdf", destination, settings=settings, tmp_dir=tmp_dir, slots=slots
+                )
+            except Exception as error:
+                raise _cover_error(error, template, facts.account) from None
+            drawn = len(rendering.pages)
+            # Fewer: a line more or less, depending on a number; it will not settle.
+            if facts.document_pages is None or drawn <= sheets:
+                return replace(rendering, notes=(*rendering.notes, *_font_notes(lacking)))
+            sheets = drawn
+
+
+def _cover_error(error: Exception, template: Path | None, account: str) -> Exception:
+    """What to raise for what drawing a cover raised: the machine's faults as they are, the rest for the sender."""
+    match error:
+        case ChildMissing() if "weasyprint" in str(error):
+            sentence = (
+                f"Cover pages can't be made on this server, as WeasyPrint is not installed there. {ASK}"
+            )
+            return CoverError(sentence)
+        case ChildMissing() | ChildBroken():
+            return error
+        case DocumentError():
+            return _broken(template, account, f"what it makes can't be faxed: {error}")
+        case ChildError():
+            log.warning("account %s: no cover page: %s", account, error)
+            return _broken(template, account, "it can't be drawn, see the log")
+    return error
+
+
+def _font_notes(lacking: str) -> list[str]:
+    if not lacking:
+        return []
+    some = " ".join(lacking[:_NAMED_LETTERS]) + (" …" if len(lacking) > _NAMED_LETTERS else "")
+    return [
+        f"The cover page lacks letters for which this server has no font: {some}. Ask your administrator to install "
+        "one (fonts-noto-core, fonts-noto-cjk), or send the message as a PDF."
+    ]
 
 
 def read_template(template: Path | None, account: str) -> Markup:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from nexefax.errors import CoverError
+from nexefax.errors import ChildBroken, ChildMissing, CoverError
 from nexefax.fax import cover
 from nexefax.fax.convert import Rendering, RenderSettings, Resolution, Slots, html
 from nexefax.fax.cover import CoverFacts, covers_possible, draw_cover
@@ -72,11 +72,12 @@ def covers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Covers:
     made = Covers(tmp_path)
     real = html.html_to_pdf
 
-    async def keeping(source: str, pdf: Path, *, room: Path) -> None:
-        await real(source, pdf, room=room)
+    async def keeping(source: str, pdf: Path, *, room: Path) -> str:
+        lacking = await real(source, pdf, room=room)
         kept = tmp_path / f"kept-{len(made.pdfs)}.pdf"
         shutil.copyfile(pdf, kept)
         made.pdfs.append(kept)
+        return lacking
 
     monkeypatch.setattr(html, "html_to_pdf", keeping)
     return made
@@ -167,6 +168,30 @@ async def test_any_script_is_drawn_and_what_runs_leftwards_is_aligned_right(
     else:
         assert left < 0.08
         assert right < 0.5
+
+
+async def test_letters_without_a_font_are_told(covers: Covers) -> None:
+    rendering = await covers.draw(replace(FACTS, message="Grüße שלום \u0378 and \u0379\u200f\u00a0\u200d."))
+    assert rendering.notes == (
+        "The cover page lacks letters for which this server has no font: \u0378 \u0379. Ask your administrator "
+        "to install one (fonts-noto-core, fonts-noto-cjk), or send the message as a PDF.",
+    )
+    nobodys = [chr(0xE9900 + at) for at in range(20)]
+    rendering = await covers.draw(replace(FACTS, message="".join(nobodys)))
+    assert f"no font: {' '.join(nobodys[:12])} …. Ask" in rendering.notes[0]
+
+
+@pytest.mark.parametrize("error", [ChildBroken("no cage"), ChildMissing("gs is missing"), OSError("disk")])
+async def test_what_is_the_machines_fault_stays_so(
+    covers: Covers, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cover, "render", broken)
+    with pytest.raises(type(error)) as raised:
+        await covers.draw(FACTS)
+    assert raised.value is error
 
 
 HOSTILE = [
@@ -279,7 +304,7 @@ async def test_what_weasyprint_cannot_draw_is_the_templates_fault(
     covers: Covers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(html, "HTML_SECONDS", 0.01)
-    with pytest.raises(CoverError, match="WeasyPrint can't draw it, see the log"):
+    with pytest.raises(CoverError, match="it can't be drawn, see the log"):
         await covers.draw(FACTS)
     assert list(covers.folder.iterdir()) == []
 

@@ -25,8 +25,10 @@ def html_possible() -> bool:
     return True
 
 
-async def html_to_pdf(html: str, pdf: Path, *, room: Path) -> None:
+async def html_to_pdf(html: str, pdf: Path, *, room: Path) -> str:
     """Write a PDF of HTML at ``pdf``, which is in ``room``: a directory of ours alone.
+
+    Returns the characters for which this machine has no font, and which are therefore missing in it.
 
     Raises ChildMissing without WeasyPrint, ChildTimeout, and ChildFailed when it made nothing of it.
     """
@@ -47,3 +49,4 @@ async def html_to_pdf(html: str, pdf: Path, *, room: Path) -> None:
             said = finished.stderr.decode("utf-8", "replace").strip()[-500:]
             raise ChildFailed(f"WeasyPrint made no PDF (status {finished.returncode}): {said}")
         await asyncio.to_thread(made.rename, pdf)
+        return finished.stdout.decode("utf-8", "ignore")

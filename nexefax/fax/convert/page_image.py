@@ -14,7 +14,6 @@ from nexefax.fax.convert.attempt import attempt
 from nexefax.fax.convert.coding import FLIPPED
 from nexefax.fax.convert.faxtiff import strip_of
 from nexefax.fax.convert.magick import magick
-from nexefax.fax.convert.own_pixels import write_pixels
 from nexefax.fax.convert.pdf_file import PdfInfo, PdfPage, write_pdf
 from nexefax.fax.convert.pictures import is_fax
 from nexefax.fax.convert.tiff import Resolution, TiffPage, read_directories
@@ -46,6 +45,8 @@ async def page_png(tiff: Path, page: int, png: Path, *, width: int | None, tmp_d
         async with scratch_directory(room) as scratch:
             drawn = scratch / "page.png"
             if size is None and is_fax(found[0]):
+                from nexefax.fax.convert.own_pixels import write_pixels
+
                 finished = await write_pixels(source, page, drawn)
             elif found[0].length > LONGEST:
                 finished = await _by_poppler(found[0], source, drawn, size)
