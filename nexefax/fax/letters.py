@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from nexefax.config import Account, Config
-from nexefax.errors import MailDelayed, MailRefused, MailTooLarge
+from nexefax.errors import ChildError, MailDelayed, MailRefused, MailTooLarge
 from nexefax.fax import mail_records, notices, records
 from nexefax.fax.commands import Letter as Kind
 from nexefax.fax.folders import Folders
@@ -18,6 +19,7 @@ from nexefax.fax.forwarded_letter import forwarded_letter
 from nexefax.fax.large_faxes import kept_sentences
 from nexefax.fax.mail import Attachment, Letter, Mailer
 from nexefax.fax.page_images import PageImages
+from nexefax.fax.reports import REPORTED, Reports
 from nexefax.store import Journal
 
 log = logging.getLogger("nexefax.mail")
@@ -39,6 +41,7 @@ class Letters:
         self._folders = folders
         self._config = config
         self._images = images or PageImages(config)
+        self._reports = Reports(journal, config, self._images)
 
     async def deliver(self, mail: mail_records.Mail, fax: records.Fax) -> None:
         """Deliver the letter ``mail`` about ``fax``. Raises MailDelayed or MailRefused."""
@@ -55,7 +58,8 @@ class Letters:
             )
         mailer = Mailer(config.email, config.general.tmp_dir)
         is_heavy = await asyncio.to_thread(size_of, files) > config.email.mail_max_mb << 20
-        letter = await self._write(mail, fax, account, files, leave_out=is_heavy)
+        write = partial(self._write, mail, fax, account, files, await self._report(mail, fax))
+        letter = await write(leave_out=is_heavy)
         try:
             accepted = await mailer.deliver(letter, attempt=mail.attempts)
         except MailTooLarge as error:
@@ -66,7 +70,7 @@ class Letters:
                 fax.id,
                 error,
             )
-            letter = await self._write(mail, fax, account, files, leave_out=True)
+            letter = await write(leave_out=True)
             accepted = await mailer.deliver(letter, attempt=mail.attempts)
         for address, words in accepted.refused:
             log.warning("fax %d: the mail server refuses %s alone: %s", fax.id, address, words)
@@ -77,12 +81,13 @@ class Letters:
         fax: records.Fax,
         account: Account,
         files: tuple[Attachment, ...],
+        report: tuple[Attachment, ...],
         *,
         leave_out: bool,
     ) -> Letter:
         attempts = await self._journal.read(lambda connection: records.attempts_of(connection, fax.id))
         kept = await asyncio.to_thread(self._kept, fax, account, files) if leave_out else ""
-        attachments = () if leave_out else files
+        attachments = report if leave_out else (*files, *report)
         email = self._config().email
         date = datetime.fromtimestamp(mail.created).astimezone()
         if mail.kind == Kind.FORWARDED:
@@ -148,6 +153,17 @@ class Letters:
         if wanted == "both" or fax.tiff_wanted:
             return _present(pdf, tiff)
         return _present(pdf) or _present(tiff)
+
+    async def _report(self, mail: mail_records.Mail, fax: records.Fax) -> tuple[Attachment, ...]:
+        """The confirmation report that goes with the notice of success; without it the notice goes all the same."""
+        if mail.kind != Kind.SENT or fax.state not in REPORTED:
+            return ()
+        try:
+            made = await self._reports.report(fax)
+        except (ChildError, OSError) as error:
+            log.warning("fax %d: its mail goes without the confirmation report: %s", fax.id, error)
+            return ()
+        return _present((made.path, f"{notices.file_stem(fax)}-report.pdf", PDF))
 
     def _folder(self, fax: records.Fax) -> Path:
         return self._folders.received_fax(fax.id) if fax.direction == "in" else self._folders.sent_fax(fax.id)

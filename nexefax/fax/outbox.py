@@ -71,11 +71,13 @@ class Outbox:
                 continue
 
     async def deliver_due(self) -> None:
-        """Deliver every letter that is due now."""
+        """Deliver the letters that are due now: all, or until there are new ones, which may be more urgent."""
         now = time.time()
         for mail in await self._journal.read(lambda connection: mail_records.due_mails(connection, now)):
             await self._try(mail)
             _pass_cancellation_on()
+            if self._wake.is_set():
+                return
 
     async def _try(self, mail: mail_records.Mail) -> None:
         fax = await self._journal.read(lambda connection: records.load_fax(connection, mail.fax))

@@ -66,7 +66,7 @@ class PageImages:
         stamp = await asyncio.to_thread(_stamp, tiff)
         if stamp is None or not 1 <= page <= await asyncio.to_thread(convert.count_pages, tiff):
             return None
-        return await self._made(
+        return await self.made(
             fax, f"{page}-{size}-{stamp}.png", lambda path: self._draw(fax, tiff, page, size, path)
         )
 
@@ -76,7 +76,7 @@ class PageImages:
         stamp = await asyncio.to_thread(_stamp, tiff)
         if stamp is None:
             return None
-        return await self._made(fax, f"fax-{stamp}.pdf", lambda path: self._write_pdf(fax, tiff, path))
+        return await self.made(fax, f"fax-{stamp}.pdf", lambda path: self._write_pdf(fax, tiff, path))
 
     @property
     def _folders(self) -> Folders:
@@ -108,8 +108,11 @@ class PageImages:
         if written.pdf is None:
             raise TiffError(f"The pages of fax {fax.id} can't be read.")
 
-    async def _made(self, fax: Fax, name: str, make: Callable[[Path], Awaitable[None]]) -> Made:
-        """The file ``name`` of a fax, made unless it is there; one who asks meanwhile waits for it, or takes over."""
+    async def made(self, fax: Fax, name: str, make: Callable[[Path], Awaitable[None]]) -> Made:
+        """The file ``name`` of a fax, made unless it is there; one who asks meanwhile waits for it, or takes over.
+
+        ``make`` must not ask for another one. Raises what it raises, and OSError.
+        """
         path = images_folder(self._folders.data_dir, fax.id) / name
         made = Made(path, name.rpartition(".")[0])
         if await asyncio.to_thread(_is_there, path):

@@ -87,11 +87,13 @@ def require_pages(fax: records.Fax) -> None:
 
 
 def file_response(fax: records.Fax, name: str, body: FileBody, *, download: bool = False) -> Response:
-    """``body`` under the name ``fax.pdf`` or ``fax.tiff``; see :func:`fax_file`."""
-    shown = name == "fax.pdf" and not download  # no browser shows a TIFF of many pages
-    file_name = f"{file_stem(fax)}{Path(name).suffix}"  # letters, digits, dashes and dots only
+    """``body`` under the name ``fax.pdf``, ``fax.tiff`` or ``report.pdf``; see :func:`fax_file`."""
+    suffix = Path(name).suffix
+    shown = suffix == ".pdf" and not download  # no browser shows a TIFF of many pages
+    which = "-report" if name.startswith("report") else ""
+    file_name = f"{file_stem(fax)}{which}{suffix}"  # letters, digits, dashes and dots only
     headers = {
-        "Content-Type": _TYPES[name],
+        "Content-Type": _TYPES[f"fax{suffix}"],
         "Content-Disposition": f'{"inline" if shown else "attachment"}; filename="{file_name}"',
         "Content-Security-Policy": f"{_VIEWER_POLICY}; frame-ancestors 'self'",
     }

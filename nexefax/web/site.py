@@ -13,6 +13,7 @@ from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
 from nexefax.fax.desk import Desk
 from nexefax.fax.page_images import PageImages
+from nexefax.fax.reports import Reports
 from nexefax.fax.running_page import RunningPages
 from nexefax.httpd import Request, Response, Router
 from nexefax.httpd.static import StaticFile, StaticFiles
@@ -37,6 +38,7 @@ from nexefax.web.resources.me import Me
 from nexefax.web.resources.numbers import Numbers
 from nexefax.web.resources.outgoing import OutgoingResource
 from nexefax.web.resources.pages import FaxPages
+from nexefax.web.resources.report import Report
 from nexefax.web.resources.sessions import SessionList
 from nexefax.web.resources.tokens import TokenList
 from nexefax.web.resources.users import UserList
@@ -238,6 +240,7 @@ async def build_web(
         now=hub.running,
         tell=hub.tell_progress,
     )
+    images = images or PageImages(config)
     resources: tuple[Resource, ...] = (
         Me(config, callers, users),
         SessionList(callers, sessions),
@@ -247,7 +250,8 @@ async def build_web(
         FaxCsv(journal, callers),
         Numbers(journal, callers),
         Live(journal, callers, hub),
-        FaxPages(config, journal, callers, images or PageImages(config)),
+        FaxPages(config, journal, callers, images),
+        Report(journal, callers, Reports(journal, config, images)),
         Forward(journal, callers, outgoing),
     )
     if desk is not None:

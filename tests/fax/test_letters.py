@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nexefax.errors import MailDelayed, MailRefused, MailTooLarge
-from nexefax.fax import mail_records, records
+from nexefax.errors import ChildFailed, ChildMissing, MailDelayed, MailRefused, MailTooLarge
+from nexefax.fax import mail_records, records, reports
 from nexefax.fax.letters import Letters
 from tests.convert.fax_pages import STANDARD, drawing, write_tiff
 from tests.convert.fax_pages import fax as page_of
@@ -106,7 +106,7 @@ async def test_notices_keep_their_details(shop: Workshop, kind: str, state: str)
     fax = await shop.add_ready(state=state, reason="the line was busy")
     shop.folders.fax_tiff(fax.id).write_bytes(bytes(MEGABYTE + 1))
     message = await delivered(shop, fax, kind)
-    assert names(message) == ["details.txt"]
+    assert [name for name in names(message) if not name.endswith("-report.pdf")] == ["details.txt"]
     assert "https://fax.example.com/faxes/1/fax.tiff" in text_of(message)
 
 
@@ -231,3 +231,47 @@ async def test_what_is_no_longer_kept_is_forwarded_to_nobody(shop: Workshop) -> 
         missing = await shop.add(direction=direction, state="delivered", pages=1)
         with pytest.raises(MailDelayed, match="its files are missing in .*/" + direction):
             await letters.deliver(mail, missing)
+
+
+async def sent(shop: Workshop) -> records.Fax:
+    fax = await shop.add(state="sent", pages=1, pages_done=1)
+    shop.folders.sent_fax(fax.id).mkdir()
+    write_tiff(shop.folders.fax_tiff(fax.id), [page_of(drawing(1728, 1146, seed=1), tags=STANDARD)])
+    return fax
+
+
+async def test_the_notice_of_success_carries_the_report(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def draw(_facts: object, destination: Path, *, tmp_dir: Path) -> None:
+        destination.write_bytes(b"%PDF-the report")
+
+    monkeypatch.setattr(reports, "draw_report", draw)
+    fax = await sent(shop)
+    message = await delivered(shop, fax, "sent")
+    tiff, report, details = names(message)
+    assert (tiff.endswith(".tiff"), report.endswith("-report.pdf"), details) == (True, True, "details.txt")
+    assert f"Attached: {tiff}, {report}, details.txt" in text_of(message)
+    shop.config = replace(shop.config, email=replace(shop.config.email, mail_max_mb=0))
+    assert names(await delivered(shop, fax, "sent")) == [report, details], (
+        "what is large stays away, not the report"
+    )
+    assert not any(
+        name.endswith(".pdf") for name in names(await delivered(shop, replace(fax, state="failed"), "failed"))
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ChildMissing("WeasyPrint is not installed"), ChildFailed("it broke"), OSError(28, "No space left")],
+)
+async def test_a_report_that_can_not_be_made_keeps_no_mail_back(
+    shop: Workshop, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def draw(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(reports, "draw_report", draw)
+    tiff, details = names(await delivered(shop, await sent(shop), "sent"))
+    assert (tiff.endswith(".tiff"), details) == (True, "details.txt")
+    assert f"fax 1: its mail goes without the confirmation report: {error}" in caplog.text

@@ -15,6 +15,7 @@ from nexefax.fax.bookkeeper import Bookkeeper
 from nexefax.fax.outbox import FIRST_DELAY, LONGEST_DELAY, Outbox, delay_after
 from nexefax.fax.smtp import PATIENT_TRIES
 from nexefax.store import Journal
+from tests.fax.workshop import open_workshop
 
 Deliver = Callable[[mail_records.Mail, records.Fax], Awaitable[None]]
 FAX = records.Fax(id=0, direction="out", account="ACME", state=job.State.SENT, created=1.0, changed=1.0)
@@ -155,3 +156,34 @@ async def test_a_cancellation_that_a_library_forgets_still_ends_the_loop(journal
         with pytest.raises(asyncio.CancelledError):
             await task
     assert (await the_letter(journal)).state == "accepted"
+
+
+async def test_a_fax_that_comes_in_overtakes_notices(tmp_path: Path) -> None:
+    async with open_workshop(tmp_path) as shop:
+        brought: list[tuple[int, str]] = []
+        done = asyncio.Event()
+
+        async def write(kind: str) -> None:
+            ways = {"received": ("in", "delivering"), "sent": ("out", "sent")}
+            fax = await shop.add(direction=ways[kind][0], state=ways[kind][1])
+            await shop.journal.write(
+                lambda c: mail_records.add_mail(c, fax.id, kind, f"<{fax.id}@pbx.example>", float(fax.id))
+            )
+
+        async def deliver(mail: mail_records.Mail, fax: records.Fax) -> None:
+            brought.append((fax.id, mail.kind))
+            if fax.id == 3:  # while the first letter goes out, another fax comes in
+                await write("received")
+                outbox.wake()
+            if len(brought) == 4:
+                done.set()
+
+        for kind in ("sent", "sent", "received"):
+            await write(kind)
+        outbox = Outbox(shop.bookkeeper, deliver)
+        task = asyncio.create_task(outbox.run())
+        await done.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert brought == [(3, "received"), (4, "received"), (1, "sent"), (2, "sent")]
