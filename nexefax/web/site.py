@@ -11,6 +11,7 @@ from typing import Protocol
 
 from nexefax.config import Config
 from nexefax.errors import HttpError, JournalError
+from nexefax.fax.changes import missed
 from nexefax.fax.desk import Desk
 from nexefax.fax.page_images import PageImages
 from nexefax.fax.reports import Reports
@@ -42,7 +43,7 @@ from nexefax.web.resources.report import Report
 from nexefax.web.resources.sessions import SessionList
 from nexefax.web.resources.tokens import TokenList
 from nexefax.web.resources.users import UserList
-from nexefax.web.sessions import COOKIE, Credentials, Sessions
+from nexefax.web.sessions import COOKIE, Credentials, Session, Sessions
 from nexefax.web.tokens import Tokens
 from nexefax.web.users import Users
 
@@ -165,7 +166,7 @@ class Site:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))
         if session is None:
             return _sign_in_for(request)
-        return short_html(request, self._pages.page(page, session.account, session.user))
+        return await self._app_page(request, page, session)
 
     async def _fax(self, request: Request) -> Response:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))
@@ -175,7 +176,13 @@ class Site:
             fax = await find_fax(self._journal, session.account.id, request.params["id"])
         except HttpError as error:
             return Response.html(self._pages.error(error.status, error.detail, in_full=True), error.status)
-        return short_html(request, self._pages.page("fax", session.account, session.user, fax=fax.id))
+        return await self._app_page(request, "fax", session, fax=fax.id)
+
+    async def _app_page(self, request: Request, page: str, session: Session, **values: object) -> Response:
+        """A page that follows what happens from now on: what its scripts fetch is never older than that."""
+        account = session.account
+        known = await self._journal.read(lambda connection: missed(connection, account.id, None))
+        return short_html(request, self._pages.page(page, account, session.user, last=known.last, **values))
 
     async def _fax_file(self, request: Request) -> Response:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))

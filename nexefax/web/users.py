@@ -90,11 +90,14 @@ class Users:
         """
         _check_name(user)
         _check_password(password, "password")
+        there = Problem(409, f"There is a user {user} already.", field="name")
+        if user in await self.names(account):  # whose sessions and tokens stay
+            raise there
         await self._forget(account, user)
 
         def work(file: HtpasswdFile) -> None:
             if file.path.exists() and user in file.users():
-                raise Problem(409, f"There is a user {user} already.", field="name")
+                raise there
             file.add(user, password)
 
         await self._hash(account, work)

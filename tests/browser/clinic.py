@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from nexefax.fax import mail_records, records
 from nexefax.fax.folders import Folders
 from nexefax.fax.records import Attempt, Fax
+from tests.browser.pdf import small_pdf
 from tests.convert.fax_pages import Page, write_tiff
 from tests.convert.fax_pages import fax as fax_page
 
@@ -69,6 +70,7 @@ def _page(number: int) -> Page:
     ImageChops.invert(letter.convert("L")).convert("1").save(
         coded, "TIFF", compression="group4", tiffinfo={278: letter.height}
     )
+    coded.seek(0)
     with TiffImageFile(coded) as tiff:
         (start,), (length,) = tiff.tag_v2[273], tiff.tag_v2[279]
     return fax_page(letter, coded.getvalue()[start : start + length])
@@ -81,6 +83,8 @@ def put_pages(folders: Folders, fax: int, direction: str, pages: int) -> None:
     write_tiff(path, [_page(page) for page in range(1, pages + 1)])
     if direction == "in":
         (path.parent / "fax.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    else:
+        folders.document(fax).write_bytes(small_pdf("Referral"))
 
 
 def _bulletin(now: float) -> Sequence[Fax]:

@@ -12,9 +12,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
+from tests.browser.clinic import fill
+from tests.browser.office import Clinic
 from tests.browser.pdf import small_pdf
 from tests.web.client import Client
 from tests.web.ground import Installation, Tray
+from tests.web.office import run_office
 from tests.web.running import Running, open_journal, run_site
 
 CHROMIUM = "/usr/bin/chromium"
@@ -83,6 +86,34 @@ async def page(browser: Browser, client: Client, complaints: list[str]) -> Async
     context = await browser.new_context(base_url=f"http://127.0.0.1:{client.port}")
     context.set_default_timeout(20_000)
     page = await context.new_page()
+    listen(page, complaints)
+    yield page
+    await context.close()
+    assert complaints == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def clinic(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clinic]:
+    """A clinic's day, shared by the tests of a module: each brings the faxes that it changes."""
+    folder = tmp_path_factory.mktemp("clinic")
+    installation = Installation(folder / "etc")
+    async with (
+        open_journal(folder / "data") as journal,
+        run_office(folder, installation, journal) as office,
+    ):
+        known = await journal.write(lambda connection: fill(connection, office.folders))
+        yield Clinic(office, known)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, clinic: Clinic, complaints: list[str]) -> AsyncIterator[Page]:
+    """A page of the clinic's site, signed in."""
+    context = await browser.new_context(
+        base_url=f"http://127.0.0.1:{clinic.office.port}", viewport={"width": 1280, "height": 900}
+    )
+    context.set_default_timeout(20_000)
+    page = await context.new_page()
+    await clinic.sign_in(page)
     listen(page, complaints)
     yield page
     await context.close()

@@ -18,7 +18,7 @@ from nexefax.fax.worker import Worker
 from nexefax.store import Journal
 from tests.web.client import Client, Reply
 from tests.web.ground import PASSWORD, Installation
-from tests.web.office import Office, make_folders
+from tests.web.office import Office, make_folders, spool_options
 from tests.web.running import run_site
 
 JSON = {"Content-Type": "application/json"}
@@ -137,7 +137,7 @@ async def open_desk(
         bob = Client(running.port)
         fields = {"account": "ACME", "user": "bob.smith", "password": PASSWORD}
         assert (await bob.post("/api/login", fields)).status == 200
-        office = Office(installation, journal, worker, make_folders(data_dir), running.port, bob)
+        office = Office(installation, journal, worker, make_folders(data_dir), running.port, bob, running)
         desk = Desk(office, worker, Composer(bob), general)
         if not works:
             yield desk
@@ -149,12 +149,3 @@ async def open_desk(
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
-
-
-def spool_options(folder: Path) -> str:
-    """Folders of a spool that no Asterisk looks into, as lines of [general]."""
-    options = []
-    for option in ("ast_call_dir", "ast_staging_dir", "ast_done_dir", "rx_dir"):
-        (folder / option).mkdir()
-        options.append(f"{option}={folder / option}")
-    return "\n".join(options)

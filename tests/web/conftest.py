@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nexefax.fax.worker import Worker
 from nexefax.store import Journal
 from tests.web.client import Client
-from tests.web.composing import Desk, open_desk, spool_options
+from tests.web.composing import Desk, open_desk
 from tests.web.ground import PASSWORD, Installation, Tray
-from tests.web.office import Office, make_folders
+from tests.web.office import Office, run_office
 from tests.web.running import Running, open_journal, run_site
 
 
@@ -54,14 +53,8 @@ async def bob(client: Client) -> Client:
 @pytest.fixture
 async def office(installation: Installation, journal: Journal, tmp_path: Path) -> AsyncIterator[Office]:
     """The site before a real worker, with bob.smith of ACME signed in."""
-    data_dir = tmp_path / "data"
-    installation.configure(general=f"data_dir={data_dir}\nmin_free_mb=0\n{spool_options(tmp_path)}")
-    worker = Worker(journal, lambda: installation.current)
-    async with run_site(installation, journal, worker) as running:
-        bob = Client(running.port)
-        fields = {"account": "ACME", "user": "bob.smith", "password": PASSWORD}
-        assert (await bob.post("/api/login", fields)).status == 200
-        yield Office(installation, journal, worker, make_folders(data_dir), running.port, bob)
+    async with run_office(tmp_path, installation, journal) as office:
+        yield office
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from nexefax.fax.worker import Worker
 from nexefax.store import Journal
 from tests.web.client import Client, Reply
 from tests.web.ground import PASSWORD, Installation, htpasswd
+from tests.web.running import Running, run_site
 
 OUT = Fax(
     id=0, direction="out", account="ACME", state="sent", created=1.8e9, changed=1.8e9 + 60,
@@ -35,6 +38,7 @@ class Office:
     folders: Folders
     port: int
     bob: Client
+    running: Running
     sequence: list[int] = field(default_factory=list)
 
     async def add(self, fax: Fax) -> int:
@@ -83,3 +87,25 @@ def make_folders(folder: Path) -> Folders:
     folders = Folders(folder)
     folders.prepare()
     return folders
+
+
+@asynccontextmanager
+async def run_office(folder: Path, installation: Installation, journal: Journal) -> AsyncIterator[Office]:
+    """The site in ``folder``, with bob.smith of ACME signed in; the journal is that of ``folder/data``."""
+    data_dir = folder / "data"
+    installation.configure(general=f"data_dir={data_dir}\nmin_free_mb=0\n{spool_options(folder)}")
+    worker = Worker(journal, lambda: installation.current)
+    async with run_site(installation, journal, worker, desk=worker.desk) as running:
+        bob = Client(running.port)
+        fields = {"account": "ACME", "user": "bob.smith", "password": PASSWORD}
+        assert (await bob.post("/api/login", fields)).status == 200
+        yield Office(installation, journal, worker, make_folders(data_dir), running.port, bob, running)
+
+
+def spool_options(folder: Path) -> str:
+    """Folders of a spool that no Asterisk looks into, as lines of [general]."""
+    options = []
+    for option in ("ast_call_dir", "ast_staging_dir", "ast_done_dir", "rx_dir"):
+        (folder / option).mkdir()
+        options.append(f"{option}={folder / option}")
+    return "\n".join(options)

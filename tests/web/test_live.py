@@ -225,7 +225,7 @@ async def test_a_stream_ends_with_its_session(office: Office, monkeypatch: pytes
     async with following(office.bob) as page:
         await page.event()
         async with asyncio.timeout(20):
-            assert await page.block() == b":"
+            assert await page.block() == b"event: beat\ndata: {}"
         await office.bob.get("/logout")
         assert await page.ended()
 

@@ -257,6 +257,9 @@ async def test_pages_of_other_sites_may_not_post(
 class BrokenJournal:
     """A journal on a disk that is gone."""
 
+    def __init__(self) -> None:
+        self.after_write: list[object] = []
+
     async def read(self, query: object) -> object:
         raise JournalError("the journal can't be used (disk I/O error)")
 

@@ -79,7 +79,7 @@ async def test_an_added_user_may_sign_in(bob: Client, caplog: pytest.LogCaptureF
     caplog.set_level("INFO")
     reply = await bob.send("POST", "/api/users", {"name": "Émile", "password": "première"})
     assert (reply.status, reply.json) == (201, {"name": "Émile", "admin": True, "you": False})
-    await sign_in(bob.port, "Émile", "première")
+    emile = await sign_in(bob.port, "Émile", "première")
     assert "account ACME: user Émile was added by bob.smith" in caplog.text
     assert "première" not in caplog.text
     again = await bob.send("POST", "/api/users", {"name": "Émile", "password": "another"})
@@ -88,6 +88,7 @@ async def test_an_added_user_may_sign_in(bob: Client, caplog: pytest.LogCaptureF
         "There is a user Émile already.",
         "name",
     )
+    assert (await emile.get("/api/me")).status == 200
     await sign_in(bob.port, "Émile", "première")
 
 

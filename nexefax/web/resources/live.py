@@ -19,6 +19,8 @@ from nexefax.web.problem import Problem
 from nexefax.web.resources.fax_json import fax_summary
 
 HEARTBEAT_SECONDS: Final = 15.0  # proxies cut what is silent for a minute
+# An event and no comment, of which a page's scripts would hear nothing: they tell a dead line by its absence.
+_BEAT: Final = b"event: beat\ndata: {}\n\n"
 _CHANGE: Final = re.compile(r"[0-9]{1,15}")
 
 
@@ -65,7 +67,7 @@ class Live:
                 if monotonic() >= beat:
                     if not await self._still(request, caller):
                         return
-                    yield b":\n\n"
+                    yield _BEAT
                     beat = monotonic() + HEARTBEAT_SECONDS
 
     async def _still(self, request: Request, caller: Caller) -> bool:

@@ -45,6 +45,10 @@ let loading = new AbortController();
 let busy = false;
 let loaded = false;
 
+const nearEnd = new IntersectionObserver(([seen]) => {
+  if (seen?.isIntersecting && !problem.textContent) void older();
+}, { rootMargin: "600px" });
+
 /** Starts the list. @param {Kind} of */
 export async function startList(of) {
   kind = of;
@@ -55,7 +59,8 @@ export async function startList(of) {
   showAddress();
   addEventListener("popstate", () => { filters = fromAddress(); toForm(filters); showAddress(); void load(); });
   addEventListener("pagehide", remember);
-  new IntersectionObserver(([seen]) => { if (seen?.isIntersecting && !problem.textContent) void older(); }, { rootMargin: "600px" }).observe(end);
+  list.addEventListener("click", remember);
+  nearEnd.observe(end);
   const midnight = () => { render(); setTimeout(midnight, untilMidnight()); };
   setTimeout(midnight, untilMidnight());
   await startFrame();
@@ -136,6 +141,8 @@ async function fetchPage(cursor, limit, quiet) {
   busy = false;
   list.removeAttribute("aria-busy");
   render();
+  nearEnd.unobserve(end);
+  nearEnd.observe(end); // tells once more where the end is: it may still be near
 }
 
 /** @param {ApiError} error */

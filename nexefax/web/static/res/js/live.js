@@ -26,7 +26,8 @@ const FIRST_MS = 5000;
 /** The server says something every 15 seconds; after this silence the line is dead. */
 const SILENCE_MS = 40_000;
 const POLL_MS = 3000;
-/** After so many polls that went well the stream is tried again. */
+/** Streams that failed before their first event, until polling takes their place; and so many polls until the next try. */
+const MOST_FAILED = 3;
 const POLLS = 40;
 const RETRY_MS = [1000, 2000, 5000, 10_000];
 const CHANNEL = "nexefax.live";
@@ -35,18 +36,22 @@ const LEAD_MS = 5000;
 
 /** @type {Set<Listener>} */
 const listeners = new Set();
-/** @type {number | null} the last change that is known here */
-let last = null;
+const { account, user, last: known } = document.body.dataset;
+/** @type {number | null} the last change that is known here: at first the one that the page was made with, if it says */
+let last = known ? Number(known) : null;
 /** @type {State} */
 let state = "on";
 /** @type {EventSource | null} */
 let stream = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
+/** How often in a row NexeFax could not be reached, and how often a stream told nothing. */
 let failures = 0;
+let failed = 0;
+let polls = 0;
+/** When another tab said last that it streams. */
 let led = 0;
 let streaming = false;
-const { account, user } = document.body.dataset;
 const channel = new BroadcastChannel(`${CHANNEL}/${account}/${user}`);
 
 /**
@@ -66,11 +71,11 @@ let started = null;
 
 async function start() {
   channel.addEventListener("message", ({ data }) => hearTab(data));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) open(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && !streaming) open(); });
   addEventListener("online", open);
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) open(); });
-  await poll();
+  if (last === null) await poll();
   if (state === "on") open();
 }
 
@@ -80,10 +85,10 @@ export function open() {
   if (last === null) return void poll(true);
   stream = new EventSource(`/api/events?after=${last}`);
   const opened = stream;
-  wait(FIRST_MS, () => { close(); void poll(true); });
+  wait(FIRST_MS, broken);
   for (const kind of ["fax", "counts", "progress", "reset", "beat"]) {
     stream.addEventListener(kind, (event) => {
-      failures = 0;
+      failures = failed = 0;
       streaming = true;
       wait(SILENCE_MS, open);
       const heard = { kind, data: parse(event.data), id: Number(event.lastEventId) || null };
@@ -91,11 +96,14 @@ export function open() {
       channel.postMessage(heard);
     });
   }
-  stream.addEventListener("error", () => {
-    if (stream !== opened) return;
-    close(); // its own way of trying again tells nothing of a session that ended
-    void poll(true);
-  });
+  // its own way of trying again would tell nothing of a session that ended
+  stream.addEventListener("error", () => { if (stream === opened) broken(); });
+}
+
+function broken() {
+  if (!streaming) failed += 1;
+  close();
+  void poll(true);
 }
 
 function close() {
@@ -122,7 +130,8 @@ function parse(text) {
 
 /** @param {{kind: string, data: any, id: number | null}} heard */
 function tell({ kind, data, id }) {
-  if (id !== null) last = Math.max(id, last ?? 0);
+  // a reset may lead back: an older journal was restored
+  if (id !== null) last = kind === "reset" ? id : Math.max(id, last ?? 0);
   become("on");
   for (const listener of listeners) {
     if (kind === "fax" && data) listener.fax?.(data);
@@ -131,8 +140,6 @@ function tell({ kind, data, id }) {
     else if (kind === "reset") listener.reset?.();
   }
 }
-
-let polls = 0;
 
 /**
  * Asks what has happened since; `again`: and goes on doing so, until the stream is worth another try.
@@ -143,7 +150,7 @@ async function poll(again = false) {
   try {
     const changes = await get(`/api/changes${asked === null ? "" : `?after=${asked}`}`, { quiet: true });
     failures = 0;
-    if (changes.reset) tell({ kind: "reset", data: null, id: null });
+    if (changes.reset) tell({ kind: "reset", data: null, id: changes.last });
     for (const fax of changes.faxes ?? []) tell({ kind: "fax", data: fax, id: null });
     tell({ kind: "counts", data: changes.counts, id: changes.last });
   } catch (error) {
@@ -156,7 +163,7 @@ async function poll(again = false) {
   if (state === "out") return; // whoever signs in again opens the line
   if (state === "off") return wait(RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? POLL_MS, () => poll(true));
   polls += 1;
-  if (polls % POLLS === 1) return wait(RETRY_MS[0] ?? POLL_MS, open);
+  if (failed < MOST_FAILED || polls % POLLS === 0) return open();
   wait(POLL_MS, () => poll(true));
 }
 

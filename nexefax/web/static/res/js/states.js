@@ -8,9 +8,10 @@ import { moment } from "./when.js";
 
 export const WAITING = ["queued", "rendering", "ready", "calling"];
 
-/** @param {Fax} fax @returns {boolean} whether it waits for a time that somebody chose */
-export function isScheduled(fax) {
-  return Boolean(fax.send_at && WAITING.includes(fax.state) && fax.state !== "calling" && new Date(fax.send_at) > new Date());
+/** @param {Fax} fax @returns {boolean} whether it waits for a time that somebody chose, and nobody has hastened it since */
+export function isScheduled({ state, send_at: sendAt, next_try: nextTry }) {
+  if (!sendAt || state === "calling" || !WAITING.includes(state)) return false;
+  return new Date(sendAt) > new Date() && (!nextTry || new Date(nextTry) >= new Date(sendAt));
 }
 
 /** @param {Fax} fax @returns {Standing} */
