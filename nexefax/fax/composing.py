@@ -67,7 +67,10 @@ class Composing:
             pages, notes = await self._documents(folder, composition, settings)
             await self._share(fax, folder, before)
         if composition.cover:
-            pages = [*await self._cover(fax, composition, settings, len(pages)), *pages]
+            cover = await self._cover(fax, composition, settings, len(pages))
+            first = [_Page(Sheet(cover.tiff, at), page) for at, page in enumerate(cover.pages, 1)]
+            pages = [*first, *pages]
+            notes = [*lasting_notes(cover, settings), *notes]
         check_count(len(pages), config.general)
         await asyncio.to_thread(assemble, folder / "fax.tiff", [page.sheet for page in pages])
         slow = slow_page_notes(
@@ -101,7 +104,7 @@ class Composing:
 
     async def _cover(
         self, fax: records.Fax, composition: Composition, settings: RenderSettings, following: int
-    ) -> list[_Page]:
+    ) -> Rendition:
         account = self._bookkeeper.config().account(fax.account)
         if account is None:
             raise DocumentError(
@@ -115,8 +118,7 @@ class Composing:
             moment=composition.moment or fax.send_at or fax.created,
             pages=following,
         )
-        rendition = await self._drawing.cover(self._folders.sent_fax(fax.id), account, facts, settings)
-        return [_Page(Sheet(rendition.tiff, at), page) for at, page in enumerate(rendition.pages, 1)]
+        return await self._drawing.cover(self._folders.sent_fax(fax.id), account, facts, settings)
 
     async def _pages(
         self, folder: Path, part: Part, whole: Rendition, settings: RenderSettings

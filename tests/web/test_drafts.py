@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image, ImageChops
 
+from nexefax.errors import ChildFailed
 from nexefax.fax import convert, drawing
+from nexefax.fax import desk as desk_module
 from nexefax.fax import drafts as drafts_module
 from tests.documents import pdf_bytes
 from tests.web.composing import Composer, Desk
@@ -379,3 +381,20 @@ async def test_a_draft_has_a_number_of_documents(still: Desk, monkeypatch: pytes
     assert (reply.status, problem(reply)["field"]) == (400, "document")
     names = [path.name for path in (still.office.folders.drafts / draft).iterdir()]
     assert names == ["1"]
+
+
+async def test_a_page_whose_picture_cannot_be_made_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = await desk.bob.begin()
+    await desk.bob.add(draft, pdf_bytes())
+    (page,) = (await desk.bob.wait(draft))["pages"]
+
+    async def fails(*_arguments: object, **_more: object) -> None:
+        raise ChildFailed("no picture could be made")
+
+    monkeypatch.setattr(desk_module, "page_png", fails)
+    reply = await desk.bob.client.get(page["image"])
+    assert (reply.status, problem(reply)["detail"]) == (404, "This page can't be shown.")
+    monkeypatch.undo()
+    assert (await desk.bob.client.get(page["image"])).status == 200

@@ -101,3 +101,11 @@ async def test_a_cover_that_cannot_be_made_is_told(desk: Desk) -> None:
     assert len((await desk.bob.wait(draft))["cover_pages"]) == 1
     assert cover_previews.RETRY_SECONDS > 1
     assert len(await desk.bob.send(draft)) == 1
+
+
+async def test_letters_without_a_font_are_named(desk: Desk) -> None:
+    draft = await desk.bob.begin(recipients=TO_GRAY, message="Here: \U000f1234", cover=True)
+    (note,) = (await desk.bob.wait(draft))["notes"]
+    assert "\U000f1234" in note
+    (fax,) = await desk.bob.send(draft)
+    assert (await desk.rendered(fax["id"])).notes == (note,)

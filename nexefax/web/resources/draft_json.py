@@ -100,7 +100,7 @@ def draft_json(view: DraftView, general: General, sent: dict[str, Any] | None = 
         "seconds": round(sum(page["seconds"] or 0.0 for page in counted), 1),
         "page_count": len(counted),
         "busy": view.busy,
-        "notes": [],
+        "notes": list(view.cover.drawn.notes) if view.cover.drawn else [],
         "sent": sent,
     }
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from nexefax.config import Config
-from nexefax.errors import DocumentError, DraftError, DraftSent, HttpError, JournalError
+from nexefax.errors import (
+    ChildError,
+    DocumentError,
+    DraftError,
+    DraftSent,
+    HttpError,
+    JournalError,
+    TiffError,
+)
 from nexefax.fax.desk import Desk
 from nexefax.fax.draft_records import Content, Draft
 from nexefax.fax.free_space import require_space
+from nexefax.fax.page_images import SIZES
 from nexefax.httpd import Request, Response, Router
 from nexefax.httpd.forms import read_file
 from nexefax.httpd.response import FileBody
@@ -24,8 +34,10 @@ from nexefax.web.problem import Problem
 from nexefax.web.refusal import not_kept
 from nexefax.web.resources.draft_json import CHANGES, changed, draft_json, draft_line, page_key
 from nexefax.web.resources.own_fax import own_fax
-from nexefax.web.resources.page_sizes import width_of
+from nexefax.web.resources.page_sizes import wanted_size
 from nexefax.web.resources.sent_json import sent_json
+
+_log = logging.getLogger("nexefax.web")
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
 _FOR_EVER: Final = "private, max-age=604800, immutable"
@@ -148,11 +160,15 @@ class DraftsResource:
 
     async def _page(self, request: Request, caller: Caller) -> Response:
         draft = await self._find(request, caller)
-        width = width_of(request.query.get("size", "page"))
+        width = SIZES[wanted_size(request)]
         key = page_key(request.params["page"].removesuffix(".png"))
         png = None
         if key is not None and request.params["page"].endswith(".png"):
-            png = await self._desk.picture(caller.account, draft, *key, width)
+            try:
+                png = await self._desk.picture(caller.account, draft, *key, width)
+            except (TiffError, ChildError) as error:
+                _log.warning("page %s of draft %s can't be shown: %s", key, draft.id, error)
+                raise Problem(404, "This page can't be shown.") from error
         if png is None:
             raise Problem(404, "There is no picture of this page, or not yet.")
         version = request.query.get("v", "")

@@ -11,7 +11,7 @@ from typing import Final
 from nexefax.config import Config
 from nexefax.errors import ChildError, TiffError
 from nexefax.fax.job import State
-from nexefax.fax.page_images import SIZES, Made, PageImages
+from nexefax.fax.page_images import Made, PageImages
 from nexefax.fax.records import Fax
 from nexefax.httpd import Request, Response, Router
 from nexefax.httpd.response import FileBody
@@ -20,6 +20,7 @@ from nexefax.web.caller import Callers
 from nexefax.web.fax_files import file_response, kept_file, require_pages
 from nexefax.web.problem import Problem
 from nexefax.web.resources.own_fax import own_fax
+from nexefax.web.resources.page_sizes import wanted_size
 
 _log = logging.getLogger("nexefax.web")
 
@@ -51,9 +52,7 @@ class FaxPages:
         named = _PAGE.fullmatch(request.params["page"])
         if named is None:
             raise Problem(404, "There is no such page.")
-        size = request.query.get("size", "page")
-        if size not in SIZES:
-            raise Problem(400, f"The size is one of {', '.join(SIZES)}.", field="size")
+        size = wanted_size(request)
         page = int(named[1])
         made = await _drawn(fax, self._images.page(fax, page, size))
         if made is None:
