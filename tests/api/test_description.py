@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from nexefax.fax.worker import Worker
 from nexefax.web.problem import MEDIA_TYPE
 from nexefax.web.site import BETA_API, build_web
 from tests.api.description import FILE, Operation, load, operations, shape
@@ -18,11 +19,10 @@ from tests.web.running import open_journal, run_site
 async def routes(folder: Path) -> set[tuple[str, str]]:
     """What the router of the running site answers below /api/."""
     installation = Installation(folder / "etc")
-    async with (
-        open_journal(folder / "data") as journal,
-        build_web(lambda: installation.current, journal, Tray()) as site,
-    ):
-        return {(method, shape(path)) for method, path in site.router.routes if path.startswith("/api/")}
+    async with open_journal(folder / "data") as journal:
+        desk = Worker(journal, lambda: installation.current).desk
+        async with build_web(lambda: installation.current, journal, Tray(), desk=desk) as site:
+            return {(method, shape(path)) for method, path in site.router.routes if path.startswith("/api/")}
 
 
 async def test_every_route_is_described(tmp_path: Path) -> None:
