@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from nexefax.fax.records import Fax, faxes_in
 from nexefax.web.pages import RESOURCES
 from nexefax.web.templates import read_text
+from tests.browser.conftest import listen
 from tests.documents import pdf_bytes
 from tests.web.composing import Desk, open_desk
 from tests.web.ground import Installation
@@ -180,3 +182,13 @@ async def compose_page(
             yield compose
         finally:
             await window.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def compose(
+    browser: Browser, installation: Installation, tmp_path: Path, complaints: list[str]
+) -> AsyncIterator[Compose]:
+    async with compose_page(browser, installation, tmp_path) as compose:
+        listen(compose.page, complaints)
+        yield compose
+    assert complaints == []

@@ -5,34 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from nexefax.errors import NumberError
 from nexefax.fax.number import clean_number
-from tests.browser.composing import NUMBER, TEXT, WRITTEN, Compose, compose_page
+from tests.browser.composing import NUMBER, TEXT, WRITTEN, Compose, compose, compose_page
 from tests.browser.conftest import listen
 from tests.browser.pdf import small_pdf
 from tests.browser.test_login_page import sign_in
 from tests.web.client import Client
 from tests.web.ground import PASSWORD, Installation, Tray
 
+__all__ = ["compose"]  # the fixture
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def compose(
-    browser: Browser, installation: Installation, tmp_path: Path, complaints: list[str]
-) -> AsyncIterator[Compose]:
-    async with compose_page(browser, installation, tmp_path) as compose:
-        listen(compose.page, complaints)
-        yield compose
-    assert complaints == []
 
 
 async def test_a_document_is_sent_and_another_after_it(compose: Compose) -> None:

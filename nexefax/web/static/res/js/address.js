@@ -15,7 +15,7 @@ const NAME_TITLE = /name|recipient|company|contact|firma|empf/i;
  * @returns {Recipient[]}
  */
 export function readRecipients(text) {
-  const lines = text.split(/[\r\n\v\u2028]+/).map((line) => line.trim()).filter(Boolean);
+  const lines = text.split(/[\r\n\v\u2028]+/).map((line) => line.trim()).filter((line) => /[^\s,;]/.test(line));
   const head = lines.length > 1 && !/\d/.test(lines[0] ?? "") ? cells(lines[0] ?? "") : [];
   const number = head.findIndex((title) => NUMBER_TITLE.test(title));
   if (number < 0) return lines.flatMap(readLine);

@@ -1,7 +1,7 @@
 /** @file How the fax goes out: with a cover page or without, fine or standard, now or at a time. */
 import { complain, element } from "./elements.js";
 import { say } from "./say.js";
-import { keepText } from "./tools.js";
+import { keepText, whenReleased } from "./tools.js";
 import { localValue } from "./minutes.js";
 import { clock, moment } from "./when.js";
 
@@ -34,7 +34,7 @@ export function listen(changed) {
     explain();
     if (time.value) changed({ send_at: sendAt() });
   });
-  time.addEventListener("blur", () => { if (later.checked) complain("send_at", problem()); });
+  time.addEventListener("blur", () => whenReleased(() => complain("send_at", problem())));
   for (const [id, hour] of /** @type {const} */ ([["tonight", 20], ["tomorrow", 8]])) {
     const button = element(id, HTMLButtonElement);
     button.textContent = say(id === "tomorrow" ? "tomorrowEarly" : "tonight", { time: clock(at(hour, 0).toISOString()) });

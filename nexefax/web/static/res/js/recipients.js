@@ -5,7 +5,7 @@ import { complain, element } from "./elements.js";
 import { checkNumber, writeNumber } from "./number.js";
 import { say, sayCount } from "./say.js";
 import * as suggest from "./suggest.js";
-import { announce, tool } from "./tools.js";
+import { announce, tool, whenReleased } from "./tools.js";
 
 /** @typedef {import("./draft.js").Recipient} Recipient */
 
@@ -30,7 +30,9 @@ export function listen(listener) {
   suggest.listen(input, (recipient) => add([recipient]));
   input.addEventListener("input", () => { complain("fax_to", ""); hintAtNumber(); changed(); });
   input.addEventListener("keydown", (event) => { if (press(event)) event.preventDefault(); });
-  input.addEventListener("blur", () => { if (input.value.trim() && editing < 0) commit(false); });
+  input.addEventListener("blur", () => whenReleased(() => {
+    if (editing < 0 && document.activeElement !== input) commit(false);
+  }));
   input.addEventListener("paste", (event) => {
     const text = event.clipboardData?.getData("text/plain") ?? "";
     const pasted = readRecipients(text);
@@ -69,8 +71,8 @@ function press(event) {
  * @returns {boolean} whether nothing is left in the field
  */
 export function commit(stay) {
-  if (!input.value.trim()) return true;
   const typed = readRecipients(input.value);
+  if (!typed.length) return true;
   const wrong = typed.map(({ number }) => checkNumber(number).problem).find(Boolean) ?? "";
   if (wrong && typed.length < 2) {
     complain("fax_to", wrong);

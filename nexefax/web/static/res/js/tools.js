@@ -37,3 +37,24 @@ export function announce(words) {
   const live = document.getElementById("live");
   if (live) live.textContent = words;
 }
+
+let pressed = false;
+/** @type {(() => void)[]} */
+const waiting = [];
+addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => {
+    pressed = false;
+    setTimeout(() => { for (const act of waiting.splice(0)) act(); }); // the click comes first
+  }, true);
+}
+
+/**
+ * What a field does when it is left may move what stands below it. Were it done while a button there is being
+ * pressed, the button would slip away from under the pointer, and the click be lost.
+ * @param {() => void} act
+ */
+export function whenReleased(act) {
+  if (pressed) waiting.push(act);
+  else act();
+}
