@@ -1,5 +1,6 @@
 /** @file A button with a menu of actions: by pointer, touch and keyboard (arrows, Home, End, Escape). */
 import { icon, make, unseen } from "./dom.js";
+import { element } from "./elements.js";
 import { once } from "./dialog.js";
 
 /** @typedef {import("./actions.js").Action} Action */
@@ -43,7 +44,7 @@ function open(button, label, actions) {
     return item;
   });
   const menu = make("div", { class: "menu", role: "menu", "aria-label": label, popover: "auto" }, ...items);
-  document.body.append(menu);
+  element("main", HTMLElement).append(menu);
   menu.addEventListener("toggle", (event) => {
     if (!(event instanceof ToggleEvent) || event.newState !== "closed") return;
     button.setAttribute("aria-expanded", "false");
