@@ -300,3 +300,15 @@ async def test_two_who_delete_at_once_delete_once(office: Office) -> None:
     asked = (client.ask("DELETE", f"/api/faxes/{fax}", None, {}) for client in (office.bob, ann))
     assert [reply.status for reply in await asyncio.gather(*asked)] == [200, 200]
     assert len(await office.timeline(fax)) == 1
+
+
+async def test_a_full_disk_takes_nothing_again(office: Office) -> None:
+    fax = await office.add(OUT)
+    office.folders.sent_fax(fax).mkdir()
+    write_pdf(office.folders.document(fax))
+    general = office.installation.current.general
+    office.installation.configure(general=f"data_dir={general.data_dir}\nmin_free_mb=10000000")
+    reply = await do(office.bob, fax, "resend")
+    assert reply.status == 507
+    assert "disk is full" in problem(reply)["detail"]
+    assert await office.listed() == [fax]

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from nexefax.errors import JournalError
 from nexefax.fax import changes, records
 from nexefax.fax.records import save_fax
 from nexefax.web import live as hub_module
+from nexefax.web.caller import Callers
 from nexefax.web.resources import live
 from tests.fax.test_running_page import ANSWERS, console_at
 from tests.web.client import Client
@@ -360,3 +362,23 @@ async def test_the_page_on_the_line_is_told_to_its_account(office: Office, tmp_p
             assert (await page.event()).data["progress"] is None
             own = await office.add(replace(IN, account="Quiet"))
             assert (await foreign.event()).data["id"] == own
+
+
+async def test_a_busy_journal_ends_no_stream(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.01)
+    async with following(office.bob) as page:
+        await page.event()
+        find, refused = Callers.find, asyncio.Event()
+
+        async def busy(_self: object, _request: object, _scope: object) -> None:
+            monkeypatch.setattr(Callers, "find", find)
+            refused.set()
+            raise JournalError("it is busy")
+
+        monkeypatch.setattr(Callers, "find", busy)
+        async with asyncio.timeout(20):
+            await refused.wait()
+        fax = await office.add(IN)
+        while (event := await page.event()).name == "beat":
+            pass
+        assert event.data["id"] == fax

@@ -294,3 +294,44 @@ async def test_a_disk_that_takes_nothing(
         reply = await office.bob.get(f"/api/faxes/{number}/{name}")
         assert reply.status == status
         problem(reply)
+
+
+async def test_the_sizes_of_pages_are_told(office: Office) -> None:
+    number = await kept(office, IN)
+    shown = (await office.bob.get(f"/api/faxes/{number}")).json["page_sizes"]
+    assert shown == [{"width": 1728, "length": 1146, "across": 204, "down": 98}] * 2
+    office.folders.received_tiff(number).write_bytes(b"no TIFF at all")
+    assert (await office.bob.get(f"/api/faxes/{number}")).json["page_sizes"] == []
+
+
+async def test_what_is_no_tiff_has_no_pdf(office: Office) -> None:
+    number = await kept(office, OUT)
+    office.folders.fax_tiff(number).write_bytes(b"no TIFF at all")
+    for name, says in (("fax.pdf", "can't be shown"), ("pages/1.png", "has no page 1")):
+        reply = await office.bob.get(f"/api/faxes/{number}/{name}")
+        assert reply.status == 404
+        assert says in problem(reply)["detail"]
+
+
+async def test_pages_that_go_while_they_are_drawn(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = await kept(office, OUT)
+    draw = convert.page_png
+
+    async def late(tiff: Path, page: int, png: Path, *, width: int | None, tmp_dir: Path) -> None:
+        remove_images(office.folders.data_dir, number)
+        await draw(tiff, page, png, width=width, tmp_dir=tmp_dir)
+
+    monkeypatch.setattr(convert, "page_png", late)
+    reply = await office.bob.get(f"/api/faxes/{number}/pages/1.png?size=thumb")
+    assert reply.status == 404
+    assert "not there any more" in problem(reply)["detail"]
+
+
+async def test_a_fax_whose_tiff_and_pdf_show_nothing(office: Office) -> None:
+    number = await kept(office, IN)
+    cut(office.folders.received_tiff(number))
+    office.folders.received_pdf(number).write_bytes(b"no PDF at all")
+    reply = await office.bob.get(f"/api/faxes/{number}/pages/1.png?size=thumb")
+    assert reply.status == 404
+    assert "can't be shown" in problem(reply)["detail"]
+    assert office.installation.leftovers() == []
