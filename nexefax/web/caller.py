@@ -36,6 +36,11 @@ class Caller:
         """Whether the user may manage the account's users."""
         return self.session is not None and self.user in self.account.admins
 
+    def require(self, scope: Scope) -> None:
+        """Raise Problem (403) unless ``scope`` is among what this caller may do."""
+        if scope not in self.scopes:
+            raise Problem(403, _FOR_PEOPLE)
+
 
 class Callers:
     """Finds out who asks."""
@@ -59,8 +64,8 @@ class Callers:
         else:
             session = await self._person(request)
             caller = Caller(session.account, session.user, _OF_PEOPLE, session)
-        if scope is not None and scope not in caller.scopes:
-            raise Problem(403, _FOR_PEOPLE)
+        if scope is not None:
+            caller.require(scope)
         return caller
 
     async def session(self, request: Request) -> Session:

@@ -21,15 +21,20 @@ def load() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method at one path; ``scope`` is what a token needs: "" for none at all, None where no token will do."""
+    """One method at one path; ``scopes`` are what a token needs, None where no token will do."""
 
     method: str
     path: str
     id: str
     anybody: bool
-    scope: str | None
+    scopes: frozenset[str] | None
     statuses: frozenset[int]
     body: str  # the media type that it takes, "" for none
+
+    def matches(self, path: str) -> bool:
+        """Whether a path as it was asked for is one of this operation."""
+        pattern = "/".join("[^/]+" if "{" in part else re.escape(part) for part in self.path.split("/"))
+        return re.fullmatch(pattern, path) is not None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -45,13 +50,12 @@ def operations() -> Iterator[Operation]:
 
 def _operation(method: str, path: str, described: dict[str, Any]) -> Operation:
     tokens = [needed["token"] for needed in described["security"] if "token" in needed]
-    scope = None if not tokens else tokens[0][0] if tokens[0] else ""
     return Operation(
         method.upper(),
         path,
         described["operationId"],
         not described["security"],
-        scope,
+        frozenset(tokens[0]) if tokens else None,
         frozenset(int(status) for status in described["responses"]),
         next(iter(described.get("requestBody", {}).get("content", {})), ""),
     )

@@ -93,6 +93,7 @@ class DraftsResource:
         found = await json_object(request, {"from_fax": int})
         await require_space(self._config().general)
         if "from_fax" in found:
+            caller.require("read")  # the draft shows the fax's pages
             fax = await own_fax(self._journal, caller, str(found["from_fax"]))
             require_pages(fax)
             try:

@@ -42,6 +42,7 @@ class Forward:
 
     async def _forward(self, request: Request) -> Response:
         caller = await self._callers.find(request, "send")
+        caller.require("read")  # whoever it is sent to reads it
         fax = await own_fax(self._journal, caller, request.params["id"])
         fields = await json_object(request, {"to": list, "note": str})
         addresses = _addresses(text_list(fields.get("to", []), "to"))
