@@ -151,7 +151,7 @@ function item(recipient, at) {
   }, recipient.name && make("b", null, recipient.name), make("span", null, number ? writeNumber(number) : recipient.number || say("recipientNone")));
   const gone = tool("close", say("recipientRemove", { who: title(recipient) }), () => remove(at));
   gone.tabIndex = -1;
-  return make("li", { class: problem ? "chip wrong" : "chip" }, words, gone,
+  return make("li", { class: problem ? "recipient wrong" : "recipient" }, words, gone,
     problem && make("p", { class: "error", id: `recipient-problem-${at}` }, problem));
 }
 
@@ -182,7 +182,7 @@ function editor(recipient, at) {
     event.preventDefault();
     event.stopPropagation();
   };
-  return make("li", { class: "chip editor", onkeydown: keys }, make("div", { role: "group", "aria-label": title(recipient) },
+  return make("li", { class: "recipient editor", onkeydown: keys }, make("div", { role: "group", "aria-label": title(recipient) },
     make("p", { class: "field" }, make("label", { for: "edit-number" }, say("number")), number, error),
     make("p", { class: "field" }, make("label", { for: "edit-name" }, say("name"), " ", make("i", null, say("optional"))), name),
     make("p", { class: "actions" },
