@@ -76,11 +76,15 @@ def _page(number: int) -> Page:
     return fax_page(letter, coded.getvalue()[start : start + length])
 
 
-def put_pages(folders: Folders, fax: int, direction: str, pages: int) -> None:
-    """Lay a TIFF of so many pages where the fax has its own."""
+def put_pages(
+    folders: Folders, fax: int, direction: str, pages: int, *, dots: tuple[int, int] = (204, 196)
+) -> None:
+    """Lay a TIFF of so many pages where the fax has its own; ``dots`` are those to the inch, across and down."""
     path = folders.received_tiff(fax) if direction == "in" else folders.fax_tiff(fax)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_tiff(path, [_page(page) for page in range(1, pages + 1)])
+    across, down = ((5, (number, 1)) for number in dots)
+    drawn = (_page(page) for page in range(1, pages + 1))
+    write_tiff(path, [replace(page, tags={**page.tags, 282: across, 283: down}) for page in drawn])
     if direction == "in":
         (path.parent / "fax.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
     else:

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from nexefax.fax import records
-from tests.browser.clinic import incoming, outgoing
+from tests.browser.clinic import incoming, outgoing, put_pages
 from tests.browser.office import TEXT, Clinic, row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -55,7 +55,13 @@ async def test_the_story_of_a_fax_has_what_a_fault_is_found_by(visit: Page, clin
     fax = await clinic.add(outgoing(attempts=1, subject="Facts", message="Two\nlines"), pages=True)
     attempt = records.Attempt(fax, 1, now - 60, now, now - 9, "sent", "", 2, 14400, "GRAY MD", "T.38")
     await clinic.office.journal.write(lambda connection: records.save_attempt(connection, attempt))
+    await clinic.office.journal.write(
+        lambda connection: records.add_event(connection, fax, now, "Asterisk reported: v=1&status=SUCCESS")
+    )
     await visit.goto(f"/faxes/{fax}")
+    await expect(visit.get_by_text("v=1&status=SUCCESS")).to_be_hidden()
+    await visit.get_by_text(TEXT["technical"]).click()
+    await expect(visit.get_by_text("v=1&status=SUCCESS")).to_be_visible()
     await expect(visit.locator("#timeline")).to_contain_text("T.38 · 14,400 bit/s · GRAY MD · 2 pages")
     await expect(visit.locator("#facts")).to_contain_text("Two\nlines")
     report = visit.get_by_role("link", name=TEXT["report"])
@@ -121,6 +127,42 @@ async def test_a_long_fax_is_gone_through(visit: Page, clinic: Clinic) -> None:
     await expect(visit.locator("#page")).to_have_value("5")
     await visit.keyboard.press("b")
     await expect(visit.locator("#page")).to_have_value("4")
+
+
+async def test_arrows_move_over_a_page_that_is_wider_than_its_place(visit: Page, clinic: Clinic) -> None:
+    fax = await clinic.add(incoming(pages=2), pages=True)
+    await visit.goto(f"/faxes/{fax}")
+    await expect(visit.locator("#page")).to_have_value("1")
+    await visit.keyboard.press("0")
+    for _ in range(3):
+        await visit.keyboard.press("+")
+    await expect(visit.locator("#zoom")).to_have_text("200%")
+    before = await visit.locator("#sheets").evaluate("(sheets) => sheets.scrollLeft")
+    await visit.keyboard.press("ArrowRight")
+    after = await visit.locator("#sheets").evaluate("(sheets) => sheets.scrollLeft")
+    assert after == before + 80
+    await visit.keyboard.press("n")
+    await expect(visit.locator("#page")).to_have_value("2")
+
+
+@pytest.mark.parametrize(("dots", "pages"), [((204, 196), 3), ((204, 98), 2)])
+async def test_each_page_is_printed_on_a_sheet_of_its_own_in_its_shape(
+    visit: Page, clinic: Clinic, dots: tuple[int, int], pages: int
+) -> None:
+    fax = await clinic.add(incoming(pages=pages))
+    put_pages(clinic.office.folders, fax, "in", pages, dots=dots)
+    await visit.add_init_script("window.printed = new Promise((resolve) => { window.print = resolve; });")
+    await visit.goto(f"/faxes/{fax}")
+    await expect(sheet(visit, pages)).to_be_attached()
+    await visit.keyboard.press("t")  # for reading, not for the paper
+    await visit.get_by_role("button", name="Print").click()
+    await visit.evaluate("window.printed.then(() => true)")
+    paper = await visit.pdf(format="A4", prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == pages
+    await visit.emulate_media(media="print")
+    box = await sheet(visit, 1).bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx((1728 / dots[0]) / (2200 / dots[1]), rel=0.01)
 
 
 @pytest.mark.parametrize("way", ["button", "key"])

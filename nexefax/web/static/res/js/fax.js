@@ -8,7 +8,7 @@ import { facts, timeline } from "./history.js";
 import { listenForKeys } from "./keys.js";
 import { follow } from "./live.js";
 import { control } from "./menu.js";
-import { print, show, step, turn, zoom } from "./reader.js";
+import { aside, print, show, step, turn, zoom } from "./reader.js";
 import { arrange, refill } from "./refill.js";
 import { say } from "./say.js";
 import { otherEnd, standing, warnings } from "./states.js";
@@ -125,8 +125,8 @@ function run(...keys) {
 
 function listen() {
   listenForKeys([
-    { keys: ["ArrowRight", "n"], does: say("keyNextPage"), run: () => step(1) },
-    { keys: ["ArrowLeft", "b"], does: say("keyPreviousPage"), run: () => step(-1) },
+    { keys: ["n", "ArrowRight"], does: say("keyNextPage"), run: ({ key }) => (key === "n" ? step(1) : aside(1)) },
+    { keys: ["b", "ArrowLeft"], does: say("keyPreviousPage"), run: ({ key }) => (key === "b" ? step(-1) : aside(-1)) },
     { keys: ["+", "="], does: say("larger"), run: () => zoom(1) },
     { keys: ["-"], does: say("smaller"), run: () => zoom(-1) },
     { keys: ["0"], does: say("zoomTurn"), run: () => zoom(0) },

@@ -8,6 +8,9 @@ import { full, moment, time } from "./when.js";
 /** @typedef {import("./types.js").Attempt} Attempt */
 /** @typedef {{at: string, words: string, more: string, bad?: boolean}} Entry */
 
+/** So begin the lines that hold what the dialplan wrote, word for word. */
+const REPORT = "Asterisk reported: ";
+
 /** @param {WholeFax} fax @returns {HTMLElement[]} terms and their values */
 export function facts(fax) {
   const own = fax.direction === "out";
@@ -64,6 +67,10 @@ export function timeline(fax) {
 
 /** @param {Entry} entry */
 function item({ at, words, more, bad }) {
+  if (words.startsWith(REPORT)) {
+    const details = make("details", null, make("summary", null, say("technical")), make("p", { class: "state-detail" }, words.slice(REPORT.length)));
+    return make("li", null, time(at), details);
+  }
   const first = words.charAt(0).toLocaleUpperCase(document.documentElement.lang) + words.slice(1);
   return make("li", bad ? { class: "bad" } : null, time(at), make("p", null, first, more && make("span", { class: "state-detail" }, more)));
 }

@@ -161,7 +161,12 @@ function render() {
   const focused = goingFocus();
   /** @type {Map<string, Fax[]>} */
   const byDay = new Map();
-  for (const fax of sorted) byDay.set(dayKey(fax.created), [...(byDay.get(dayKey(fax.created)) ?? []), fax]);
+  for (const fax of sorted) {
+    const key = dayKey(fax.created);
+    const ofDay = byDay.get(key);
+    if (ofDay) ofDay.push(fax);
+    else byDay.set(key, [fax]);
+  }
   const sections = [...byDay].map(([key, ofDay]) => {
     const day = days.get(key) ?? newDay(key);
     day.heading.textContent = dayName(ofDay[0]?.created ?? "");

@@ -117,6 +117,7 @@ function layOut() {
     for (const [name, value] of Object.entries({ "--w": width, "--h": height, "--own-w": own, "--own-h": ownHeight })) {
       place.style.setProperty(name, `${Math.round(value * INCH * now)}px`);
     }
+    place.style.setProperty("--shape", String(own / ownHeight)); // pixels need not be square
     place.dataset.turns = String(turns);
     const wanted = address(number, grey ? "page" : "full");
     if (picture.getAttribute("src") !== wanted && !(grey && picture.getAttribute("src"))) picture.src = wanted;
@@ -145,6 +146,12 @@ export function turn() {
 
 /** @param {1 | -1} by */
 export const step = (by) => goTo(page + by);
+
+/** What an arrow to the side does: it moves over pages that are wider than their place, else it turns them. @param {1 | -1} by */
+export function aside(by) {
+  if (sheets.scrollWidth > sheets.clientWidth + 1) sheets.scrollBy({ left: by * 80 });
+  else step(by);
+}
 
 /** @param {number} number @param {boolean} [focus] */
 function goTo(number, focus = true) {

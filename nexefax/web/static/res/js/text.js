@@ -178,6 +178,7 @@ export default {
   "pagesTitle": "Pages of the fax",
   "about": "About this fax",
   "timeline": "What happened",
+  "technical": "What Asterisk reported",
   "view": "View",
   "smaller": "Smaller",
   "larger": "Larger",
