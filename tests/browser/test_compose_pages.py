@@ -149,6 +149,24 @@ async def test_the_cover_page_comes_first_and_shows_in_the_preview(compose: Comp
     assert (await compose.desk.rendered(1)).pages == 2
 
 
+async def test_what_is_to_be_known_of_a_cover_page_is_said_beside_its_switch(compose: Compose) -> None:
+    await compose.fill()
+    await compose.message.fill("Here: \U000f1234")  # for private use: no font has it
+    await compose.page.get_by_role("switch", name="Cover page").check()
+    await expect(compose.page.locator("#cover-notes")).to_contain_text("no font: \U000f1234")
+    installation = compose.desk.office.installation
+    template = installation.folder / "cover.html"
+    template.write_text("<p>{{no_such_thing}}</p>")
+    accounts = installation.folder / "accounts.conf"
+    accounts.write_text(accounts.read_text().replace("[ACME]", f"[ACME]\ncover_template={template}"))
+    installation.reload()
+    await compose.message.fill("Hello")
+    await expect(compose.page.locator("#cover-error")).to_contain_text("cover_template")
+    await compose.send()
+    await expect(compose.page.locator("#cover")).to_be_focused()
+    assert await compose.faxes() == []
+
+
 async def test_standard_takes_less_time_and_is_what_is_sent(compose: Compose) -> None:
     page = compose.page
     await compose.fill()

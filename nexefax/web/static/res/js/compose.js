@@ -141,7 +141,8 @@ function draw() {
   if (preview) preview.show(shown);
   else if (shown && pagesOf(shown).length) void fetchPreview();
   recipients.judge(shown?.recipients ?? []);
-  options.tellCover(shown?.cover ? shown.cover_problem : "");
+  if (shown?.cover) options.tellCover(shown.cover_problem, shown.notes);
+  else options.tellCover("");
   total(shown);
   discard.hidden = draft.empty;
 }

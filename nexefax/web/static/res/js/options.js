@@ -127,8 +127,11 @@ export function show({ cover: covered, resolution, send_at }) {
   explain();
 }
 
-/** @param {string} sentence what is wrong with the cover page */
-export function tellCover(sentence) {
-  const place = element("cover-error", HTMLElement);
-  if (place.textContent !== sentence) place.textContent = sentence;
+/**
+ * @param {string} problem why there can be no cover page, "" for nothing
+ * @param {string[]} [notes] what is to be known of it, such as letters that no font has
+ */
+export function tellCover(problem, notes = []) {
+  keepText(element("cover-error", HTMLElement), problem);
+  keepText(element("cover-notes", HTMLElement), notes.join(" "));
 }

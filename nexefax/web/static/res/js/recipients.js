@@ -5,14 +5,14 @@ import { complain, element } from "./elements.js";
 import { checkNumber, writeNumber } from "./number.js";
 import { say, sayCount } from "./say.js";
 import * as suggest from "./suggest.js";
-import { announce, tool, whenReleased } from "./tools.js";
+import { announce, keepText, tool, whenReleased } from "./tools.js";
 
 /** @typedef {import("./draft.js").Recipient} Recipient */
 
 const input = element("fax_to", HTMLInputElement);
 const box = element("to-box", HTMLElement);
 const list = element("recipients", HTMLUListElement);
-const hint = element("fax_to-hint", HTMLElement);
+const hintPlace = element("fax_to-hint", HTMLElement);
 
 /** @type {Recipient[]} */
 let added = [];
@@ -20,6 +20,8 @@ let added = [];
 let refused = new Map();
 let editing = -1;
 let changed = () => {};
+/** What happened to what was added last, in the place of the hint until something else happens. */
+let remark = "";
 
 /** All recipients, also what is typed and not yet taken. @returns {Recipient[]} */
 export const all = () => [...added, ...(input.value.trim() ? readRecipients(input.value) : [])];
@@ -28,7 +30,7 @@ export const all = () => [...added, ...(input.value.trim() ? readRecipients(inpu
 export function listen(listener) {
   changed = listener;
   suggest.listen(input, (recipient) => add([recipient]));
-  input.addEventListener("input", () => { complain("fax_to", ""); hintAtNumber(); changed(); });
+  input.addEventListener("input", () => { complain("fax_to", ""); remark = ""; hint(); changed(); });
   input.addEventListener("keydown", (event) => { if (press(event)) event.preventDefault(); });
   input.addEventListener("blur", () => whenReleased(() => {
     if (editing < 0 && document.activeElement !== input) commit(false);
@@ -90,7 +92,7 @@ function add(more) {
   let wrong = 0;
   for (const { number, name } of more) {
     const dialled = checkNumber(number);
-    const twin = dialled.number ? added.find((one) => checkNumber(one.number).number === dialled.number) : undefined;
+    const twin = dialled.number ? added.find((one) => isSame(one.number, number)) : undefined;
     if (twin) {
       double++;
       twin.name ||= name;
@@ -100,20 +102,24 @@ function add(more) {
   input.value = "";
   complain("fax_to", "");
   suggest.close(input);
-  draw();
   const words = [];
   if (more.length - double === 1) words.push(say("recipientAdded", { who: title(added[added.length - 1]) }));
   else if (more.length > double) words.push(sayCount("recipientsAdded", more.length - double));
   if (double) words.push(more.length === 1 ? say("recipientTwice", { who: title(more[0]) }) : sayCount("recipientsTwice", double));
   if (wrong) words.push(sayCount("recipientsWrong", wrong));
-  remark(double || wrong ? words.join(" ") : "");
+  remark = double || wrong ? words.join(" ") : "";
+  draw();
   announce(words.join(" "));
   changed();
 }
 
-/** @param {string} words what happened to what was pasted, for a while in the place of the hint */
-function remark(words) {
-  if (words) hint.textContent = words;
+/**
+ * Whether two numbers are the same for people: +1 202 555 0199 and 1 202 555 0199 are.
+ * @param {string} one
+ * @param {string} other
+ */
+function isSame(one, other) {
+  return writeNumber(checkNumber(one).number) === writeNumber(checkNumber(other).number);
 }
 
 /** @param {Recipient | undefined} recipient */
@@ -135,7 +141,7 @@ function draw() {
   list.hidden = !added.length;
   box.classList.toggle("filled", added.length > 0);
   input.required = !added.length;
-  hintAtNumber();
+  hint();
 }
 
 /**
@@ -168,7 +174,7 @@ function editor(recipient, at) {
     const { problem } = checkNumber(number.value);
     error.textContent = problem;
     if (problem) return number.focus();
-    const twin = added.findIndex((one, index) => index !== at && checkNumber(one.number).number === checkNumber(number.value).number);
+    const twin = added.findIndex((one, index) => index !== at && isSame(one.number, number.value));
     added[at] = { number: number.value.trim(), name: name.value.trim() };
     if (twin >= 0) added.splice(at, 1);
     finish(twin >= 0 ? twin - Number(twin > at) : at);
@@ -202,6 +208,7 @@ export function edit(at) {
 
 /** @param {number} at */
 function finish(at) {
+  remark = "";
   editing = -1;
   draw();
   chip(at)?.focus();
@@ -210,6 +217,7 @@ function finish(at) {
 /** @param {number} at */
 function remove(at) {
   const [gone] = added.splice(at, 1);
+  remark = "";
   editing = -1;
   draw();
   (chip(Math.min(at, added.length - 1)) ?? input).focus();
@@ -238,6 +246,7 @@ function pressChip(event) {
 
 /** @param {Recipient[]} recipients */
 export function restore(recipients) {
+  remark = "";
   [added, editing] = [recipients.map(({ number, name }) => ({ number, name })), -1];
   input.value = "";
   complain("fax_to", "");
@@ -289,8 +298,9 @@ export function refuse(at, error) {
   element("edit-number-error", HTMLElement).textContent = error;
 }
 
-function hintAtNumber() {
+function hint() {
   const { number } = checkNumber(input.value);
-  if (number) hint.textContent = say("toDials", { number: writeNumber(number) });
-  else hint.textContent = added.length > 1 ? sayCount("toEach", added.length) : say(added.length ? "toMore" : "toHint");
+  if (number) keepText(hintPlace, say("toDials", { number: writeNumber(number) }));
+  else if (remark) keepText(hintPlace, remark);
+  else keepText(hintPlace, added.length > 1 ? sayCount("toEach", added.length) : say(added.length ? "toMore" : "toHint"));
 }
