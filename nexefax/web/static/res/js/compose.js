@@ -286,10 +286,8 @@ function tell(field, error) {
   else if (name === "subject" || name === "message") {
     complain(name, error);
     element(name, HTMLElement).focus();
-  } else if (name === "cover") {
-    options.tellCover(error);
-    element("cover", HTMLElement).focus();
-  } else problem.textContent = error;
+  } else if (name === "cover") options.refuseCover(error);
+  else problem.textContent = error;
 }
 
 /** @param {boolean} now */

@@ -15,10 +15,12 @@ const later = element("later", HTMLInputElement);
 const time = element("send_at", HTMLInputElement);
 const timeHint = element("send_at-hint", HTMLElement);
 let possible = true;
+/** What the server said when the fax was to be sent; until something is changed, or it is tried again. */
+let refusal = "";
 
 /** @param {(changes: Changes) => void} changed */
 export function listen(changed) {
-  cover.addEventListener("change", () => { explain(); changed({ cover: cover.checked }); });
+  cover.addEventListener("change", () => { refusal = ""; explain(); changed({ cover: cover.checked }); });
   for (const choice of [fine, standard]) {
     choice.addEventListener("change", () => { explain(); changed({ resolution: standard.checked ? "standard" : "fine" }); });
   }
@@ -83,6 +85,7 @@ function problem() {
 
 /** @returns {boolean} whether the time can be; else it is said and focused */
 export function complete() {
+  refusal = "";
   complain("send_at", problem());
   if (problem()) time.focus();
   return !problem();
@@ -127,11 +130,18 @@ export function show({ cover: covered, resolution, send_at }) {
   explain();
 }
 
+/** @param {string} error */
+export function refuseCover(error) {
+  refusal = error;
+  tellCover("");
+  cover.focus();
+}
+
 /**
  * @param {string} problem why there can be no cover page, "" for nothing
  * @param {string[]} [notes] what is to be known of it, such as letters that no font has
  */
 export function tellCover(problem, notes = []) {
-  keepText(element("cover-error", HTMLElement), problem);
+  keepText(element("cover-error", HTMLElement), problem || refusal);
   keepText(element("cover-notes", HTMLElement), notes.join(" "));
 }

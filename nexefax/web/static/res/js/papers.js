@@ -83,7 +83,10 @@ async function judge(file) {
   if (file.size > mostBytes) return say("documentLarge", { name, size: size(file.size), most: size(mostBytes) });
   try {
     if (!file.size) await file.slice(0, 1).arrayBuffer(); // a folder has no bytes either, and can't be read
-    else if (!(await (await import("./kind.js")).isFaxable(file))) return say("documentKind", { name });
+    else {
+      const kind = await import("./kind.js").catch(() => null); // without a line: the upload will tell
+      if (kind && !(await kind.isFaxable(file))) return say("documentKind", { name });
+    }
   } catch {
     return say("documentGone", { name });
   }
