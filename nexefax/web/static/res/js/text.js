@@ -131,6 +131,7 @@ export default {
   "until": "To",
   "export": "Export",
   "exportHint": "Export this list for a spreadsheet (CSV)",
+  "news": "What was done",
   "keys": "Keys",
   "recipients_one": "{count} recipient",
   "recipients_other": "{count} recipients",

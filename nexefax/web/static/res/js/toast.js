@@ -3,7 +3,7 @@ import { make } from "./dom.js";
 import { say } from "./say.js";
 
 const STAY_MS = 12_000;
-const place = make("div", { class: "toasts" });
+const place = make("section", { class: "toasts", "aria-label": say("news") });
 const spoken = make("p", { class: "unseen", role: "status" });
 const urgent = make("p", { class: "unseen", role: "alert" });
 document.body.append(place, spoken, urgent);
