@@ -51,10 +51,11 @@ async def take(browser: Browser, clinic: Clinic, folder: Path, wanted: list[str]
                     }
                     await context.request.post("/api/login", form=fields)
                 await page.goto(PAGES[name].format(draft=draft))
-                await page.evaluate("for (const image of document.images) image.loading = 'eager'")
                 # The stream of events never ends, so the network is never idle: pictures tell when the page is whole.
                 await page.wait_for_function(
-                    "() => [...document.images].every((image) => image.complete) && document.readyState === 'complete'"
+                    "() => { for (const image of document.images) image.loading = 'eager';"
+                    " return [...document.images].every((image) => image.complete)"
+                    " && document.readyState === 'complete' }"
                 )
                 await page.wait_for_timeout(700)
                 await page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
