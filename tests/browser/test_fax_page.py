@@ -236,6 +236,18 @@ async def test_going_from_fax_to_fax_and_back_to_the_list(visit: Page, clinic: C
     await expect(visit.locator("li.row")).to_have_count(2)
 
 
+async def test_a_fax_opened_by_its_address_leads_to_the_list_of_its_kind(visit: Page, clinic: Clinic) -> None:
+    received, sent = await clinic.add(incoming(), pages=True), await clinic.add(outgoing(), pages=True)
+    await visit.goto("/sent?q=nobody")
+    await expect(visit.locator("li.row")).to_have_count(0)
+    await visit.goto(f"/faxes/{received}")
+    await expect(visit.locator("#back")).to_have_attribute("href", "/inbox")
+    await expect(visit.locator("#back")).to_have_text(TEXT["titleInbox"])
+    await visit.goto(f"/faxes/{sent}")
+    await expect(visit.locator("#back")).to_have_attribute("href", "/sent")
+    await expect(visit.locator("#back")).to_have_text(TEXT["titleSent"])
+
+
 async def test_deleting_and_taking_it_back(visit: Page, clinic: Clinic) -> None:
     fax = await clinic.add(incoming(caller_name="Gone"), pages=True)
     await visit.goto(f"/faxes/{fax}")

@@ -35,7 +35,6 @@ async function start() {
     progress: (now) => { if (now.id === id && fax) take({ ...fax, progress: now }); },
     reset: soon,
   });
-  leadBack();
   listen();
   await load();
   if (fax?.unread) await mark(fax, "read", applied);
@@ -69,6 +68,7 @@ function applied(now) {
 
 /** @param {WholeFax} now */
 function take(now) {
+  if (!fax) leadBack(now);
   fax = now;
   const { main, more } = otherEnd(now);
   const said = say(now.direction === "in" ? "faxFrom" : "faxTo", { who: main });
@@ -89,20 +89,23 @@ function take(now) {
   element("whole", HTMLElement).hidden = false;
 }
 
-/** Where one came from: the list with its search, and the faxes beside this one. */
-function leadBack() {
-  const list = JSON.parse(sessionStorage.getItem("nexefax.list") ?? "null");
-  const back = element("back", HTMLAnchorElement);
-  if (!list?.address) return;
-  back.href = list.address;
+/**
+ * Where one came from: the list with its search, and the faxes beside this one. A fax that is not in the list that was
+ * looked at last was opened by its address: it leads to the list of its kind.
+ * @param {WholeFax} now
+ */
+function leadBack(now) {
+  const kept = JSON.parse(sessionStorage.getItem("nexefax.list") ?? "null");
+  const list = kept?.order.includes(id) ? kept : { address: now.direction === "in" ? "/inbox" : "/sent", order: [] };
+  element("back", HTMLAnchorElement).href = list.address;
   element("back-to", HTMLElement).textContent = say(list.address.startsWith("/sent") ? "titleSent" : "titleInbox");
   const at = list.order.indexOf(id);
   /** @type {["newer" | "older", number | undefined, "keyNewer" | "keyOlder"][]} */
   const sides = [["newer", list.order[at - 1], "keyNewer"], ["older", list.order[at + 1], "keyOlder"]];
   for (const [side, other, words] of sides) {
     const link = element(side, HTMLAnchorElement);
-    link.hidden = at < 0 || !other;
-    if (link.hidden) continue;
+    link.hidden = !other;
+    if (!other) continue;
     link.href = `/faxes/${other}`;
     link.title = say(words);
     link.replaceChildren(icon("down"), unseen(say(words)));
