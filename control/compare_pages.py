@@ -38,10 +38,11 @@ def compare_faxes(sent: Path, received: Path, *, pages: int | None = None) -> li
     ours, theirs = list(_pages(sent))[:pages], list(_pages(received))[:pages]
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} pages were sent and {len(theirs)} received")
-    return [_compare(number, *pair) for number, pair in enumerate(zip(ours, theirs, strict=True), 1)]
+    return [compare_page(number, *pair) for number, pair in enumerate(zip(ours, theirs, strict=True), 1)]
 
 
-def _compare(number: int, sent: Image.Image, received: Image.Image) -> PageDifference:
+def compare_page(number: int, sent: Image.Image, received: Image.Image) -> PageDifference:
+    """Compare one page; raises ValueError when it has another size than sent (a header apart)."""
     header = received.height - sent.height
     if received.width != sent.width or not 0 <= header <= MOST_HEADER_ROWS:
         raise ValueError(f"page {number} was sent as {sent.size} and received as {received.size} pixels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,4 +87,17 @@ async def test_a_page_in_its_own_pixels(tmp_path: Path, rows: int) -> None:
     with Image.open(png) as picture:
         assert picture.mode == "1"
         assert picture.size == (1728, rows)
+        assert picture.convert("L").tobytes() == page.convert("L").tobytes()
+
+
+@pytest.mark.parametrize("coding", ["g3:1d", "g3:2d", "g4"])
+@pytest.mark.parametrize("order", ["lsb2msb", "msb2lsb"])
+async def test_a_received_page_in_its_own_pixels(tmp_path: Path, coding: str, order: str) -> None:
+    """spandsp writes T.4 with the least significant bit first."""
+    page = drawing(1728, 700, seed=6)
+    made = write_tiff(tmp_path / "made.tif", [fax(page)])
+    tiff, png = tmp_path / "fax.tif", tmp_path / "page.png"
+    subprocess.run(["tiffcp", "-f", order, "-c", coding, made, tiff], check=True)
+    await page_png(tiff, 1, png, width=None, tmp_dir=tmp_path)
+    with Image.open(png) as picture:
         assert picture.convert("L").tobytes() == page.convert("L").tobytes()

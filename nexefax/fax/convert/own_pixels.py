@@ -25,7 +25,7 @@ async def write_pixels(tiff: Path, page: int, png: Path) -> Finished | None:
     TiffError when it wrote something else, ChildMissing.
     """
     plain = png.with_name("plain.tif")
-    argv = ["tiffcp", "-i", "-c", "none", "-r", _ONE_STRIP, f"{tiff},{page - 1}", str(plain)]
+    argv = ["tiffcp", "-i", "-f", "msb2lsb", "-c", "none", "-r", _ONE_STRIP, f"{tiff},{page - 1}", str(plain)]
     limits = Limits(seconds=_SECONDS, cpu_seconds=int(_SECONDS), memory=1 << 30, file_size=_FILE)
     finished = await attempt(argv, scratch=png.parent, readable=[tiff], limits=limits)
     if finished is not None and finished.returncode == 0:
