@@ -14,6 +14,7 @@ from nexefax.queue_command import plain
 from nexefax.queue_list import MOST, Wanted
 from nexefax.store import JOURNAL_NAME
 from private_nexefax import PrivateNexeFax
+from tests.daemon.conftest import wait_until
 from tests.documents import write_pdf
 from web_client import WebClient
 
@@ -63,7 +64,10 @@ def change(nexefax: PrivateNexeFax, sql: str, *values: object) -> None:
 
 def test_what_waits_is_listed(nexefax: PrivateNexeFax, line: Line) -> None:
     assert line("queue") == (0, "No fax is waiting or under way.\n", "")
-    first, second = send(nexefax), send(nexefax, "2025550101")
+    first = send(nexefax)
+    # It is rendered, and has found that there is nobody to call: nothing more changes of it by itself.
+    wait_until(lambda: "waiting for the telephone system" in line("queue", "show", first)[1])
+    second = send(nexefax, "2025550101")
     change(
         nexefax,
         "UPDATE fax SET reason = 'the line was busy', state = 'ready', next_try = 4e9, attempts = 2, counted = 2,"

@@ -80,7 +80,10 @@ async def test_a_long_page_that_is_no_fax(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", [500, LONGEST + 500])
 async def test_a_page_in_its_own_pixels(tmp_path: Path, rows: int) -> None:
-    page = drawing(1728, rows, seed=3)
+    page = drawing(1728, rows, ink=False)
+    page.paste(
+        drawing(1728, 400, seed=3), (0, rows - 400)
+    )  # dense all over, such a length would take half a minute
     tiff = write_tiff(tmp_path / "fax.tif", [fax(drawing(1728, 300)), fax(page, tags=STANDARD)])
     png = tmp_path / "page.png"
     await page_png(tiff, 2, png, width=None, tmp_dir=tmp_path)
