@@ -194,12 +194,13 @@ def test_tokens_do_what_they_are_for_and_nothing_else(ground: Ground, bob: Calle
 
 
 def test_a_token_for_sending_alone_shows_no_fax(ground: Ground, bob: Caller, faxes: list[int]) -> None:
-    """Neither by a draft of it, whose pages it may look at, nor by a mail to itself."""
+    """Neither by a draft of it, whose pages it may look at, nor by sending it to itself."""
     sender = ground.program(bob, "send")
     for fax in faxes:
         for path, body in (
             ("/api/drafts", {"from_fax": fax}),
             (f"/api/faxes/{fax}/forward", {"to": ["me@evil.example"]}),
+            (f"/api/faxes/{fax}/resend", {"number": "12025550177"}),
         ):
             reply = sender.ask_json("POST", path, body)
             assert is_problem(reply, 403), reply.body

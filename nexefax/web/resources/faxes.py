@@ -148,6 +148,8 @@ class Faxes:
     async def _resend(self, request: Request) -> Response:
         caller, fax = await self._asked(request, "send")
         number = (await json_object(request, {"number": str})).get("number", "")
+        if number:
+            caller.require("read")  # whoever has that number reads it
         if fax.direction != "out":
             raise Problem(409, f"Fax {fax.id} was received; forward it instead.")
         if fax.state not in fax_bin.OVER or fax.deleted_at is not None:
