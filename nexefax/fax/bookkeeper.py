@@ -19,6 +19,7 @@ from nexefax.fax.callfile import Spool
 from nexefax.fax.commands import ClearSpool, RememberLine, StopCall, WithdrawCall, WithdrawLetter, WriteLetter
 from nexefax.fax.events import Event
 from nexefax.fax.job import Policy, Step, step
+from nexefax.fax.retry import MEMORY_DAYS
 from nexefax.fax.spool_files import journal_name
 from nexefax.fax.webhook_events import note_event
 from nexefax.store import Journal
@@ -102,6 +103,7 @@ class Bookkeeper:
                 mail_records.withdraw_mail(connection, fax.id, command.letter)
             elif isinstance(command, RememberLine):
                 records.remember_line(connection, command.number, command.settings, now)
+                records.forget_lines(connection, now - MEMORY_DAYS * 86_400)
 
     async def _carry_out(self, after: Step) -> None:
         for command in after.commands:

@@ -14,6 +14,7 @@ from nexefax.config import Account, Config
 from nexefax.errors import ChildError, MailDelayed, MailRefused, MailTooLarge
 from nexefax.fax import mail_records, notices, records
 from nexefax.fax.commands import Letter as Kind
+from nexefax.fax.fault_log import tell_fault
 from nexefax.fax.folders import Folders
 from nexefax.fax.forwarded_letter import forwarded_letter
 from nexefax.fax.large_faxes import kept_sentences
@@ -162,6 +163,9 @@ class Letters:
             made = await self._reports.report(fax)
         except (ChildError, OSError) as error:
             log.warning("fax %d: its mail goes without the confirmation report: %s", fax.id, error)
+            return ()
+        except Exception as error:  # a mistake of ours in what only goes with a notice must not keep it back
+            tell_fault(error, "fax %d: its mail goes without the confirmation report", fax.id)
             return ()
         return _present((made.path, f"{notices.file_stem(fax)}-report.pdf", PDF))
 

@@ -139,6 +139,18 @@ async def test_what_was_learnt_a_month_ago_is_forgotten(shop: Workshop) -> None:
     assert (await shop.fax()).line_settings == ""
 
 
+async def test_what_is_learnt_drives_out_what_was_learnt_a_month_ago(shop: Workshop) -> None:
+    now = time.time()
+    await shop.journal.write(lambda c: records.remember_line(c, "2025550111", "no-v17", now - 31 * 86_400))
+    await shop.journal.write(lambda c: records.remember_line(c, "2025550122", "no-v17", now - 29 * 86_400))
+    await add_ready(shop)
+    await call(shop)
+    await report(shop, 1, pages=0, **UNTRAINED)
+    numbers = "SELECT number FROM line_memory ORDER BY number"
+    kept = await shop.journal.read(lambda c: [row[0] for row in c.execute(numbers)])
+    assert kept == ["2025550100", "2025550122"]
+
+
 async def test_a_call_that_asterisk_has_not_taken_is_cancelled_at_once(shop: Workshop) -> None:
     await add_ready(shop)
     await call(shop)

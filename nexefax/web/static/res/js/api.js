@@ -93,8 +93,6 @@ export const get = (path, options) => call("GET", path, options);
 export const post = (path, body = {}, options) => call("POST", path, { body, ...options });
 /** @param {string} path @param {unknown} body @param {Options} [options] @returns {Promise<any>} */
 export const put = (path, body, options) => call("PUT", path, { body, ...options });
-/** @param {string} path @param {unknown} body @param {Options} [options] @returns {Promise<any>} */
-export const patch = (path, body, options) => call("PATCH", path, { body, ...options });
 /** @param {string} path @param {Options} [options] @returns {Promise<any>} */
 export const remove = (path, options) => call("DELETE", path, options);
 
