@@ -60,7 +60,7 @@ DISCARD = "/dev/null"  # the one device that may be written
 
 # prctl(2), linux/landlock.h, linux/prctl.h. Landlock's system calls have the same numbers everywhere.
 PR_SET_PDEATHSIG, PR_GET_SECCOMP, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 21, 22, 24, 38
-SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
+SIGKILL, FIRST_REALTIME_SIGNAL = 9, 32
 SECCOMP_MODE_FILTER = 2
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 RULE_PATH_BENEATH = 1
@@ -160,7 +160,8 @@ def launch(arguments: list[str]) -> None:
     if os.getppid() != int(values["parent"][0]):
         os._exit(BROKEN)  # the daemon died before it could matter
     kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
-    for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and what is ignored stays so in the program
+    # What is ignored stays so in the program: some by Python, some by whoever started the daemon (nohup, a shell's &).
+    for number in range(1, FIRST_REALTIME_SIGNAL):
         kernel.default_signal(number)
     layers = values.get("layer", [])
     unix_sockets = "unix" in values

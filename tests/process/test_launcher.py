@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -253,19 +256,26 @@ def test_the_real_kernel_says_its_errors() -> None:
 
 
 def test_signals_go_back_to_their_default_and_filters_are_taken_by_the_kernel() -> None:
-    """In a child of this process, since neither can be undone."""
-    child = os.fork()
-    if child == 0:
-        try:
-            kernel = Kernel()
-            kernel.default_signal(launcher.SIGPIPE)
-            kernel.prctl(launcher.PR_SET_NO_NEW_PRIVS, 1)
-            if KERNEL.seccomp:
-                kernel.filter_calls(struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
+    """In a process of its own, since neither can be undone."""
+    allow_all = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)
+    script = f"""
+import signal
+from nexefax import launcher
+kernel = launcher.Kernel()
+kernel.default_signal(signal.SIGPIPE)
+kernel.prctl(launcher.PR_SET_NO_NEW_PRIVS, 1)
+if {KERNEL.seccomp}:
+    kernel.filter_calls({allow_all!r})
+for line in open("/proc/self/status"):
+    if line.startswith(("SigIgn", "Seccomp:")): print(line.strip())
+"""
+    command = [sys.executable, "-c", script]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    status = dict(line.split(":\t") for line in done.stdout.splitlines())
+    assert int(status["SigIgn"], 16) & 1 << signal.SIGPIPE - 1 == 0
+    if KERNEL.seccomp:
+        assert status["Seccomp"] == "2"
 
 
 def test_an_unknown_machine_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:

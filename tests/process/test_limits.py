@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,6 +141,16 @@ async def test_all_layers_are_in_force_together(tmp_path: Path) -> None:
     assert status["Seccomp"] == ("2" if cage.report().seccomp else "0")
 
 
+@pytest.fixture
+def started_in_the_background() -> Iterator[None]:
+    """As `nohup` and a shell's & leave a process."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGQUIT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("started_in_the_background")
 async def test_what_the_layer_of_limits_gives_up(tmp_path: Path) -> None:
     script = """
 import os, resource
