@@ -69,10 +69,12 @@ class Webhooks:
     async def _due(self) -> dict[str, list[Call]]:
         """The calls that are due, by their account; without accounts that are being told already."""
         now = time.time()
+        # Seen before the journal is: a call that is taken meanwhile may still be read as waiting.
+        busy = frozenset(self._busy)
         found: dict[str, list[Call]] = {}
         for call in await self._journal.read(lambda connection: webhook_records.due_calls(connection, now)):
             account = call.account.casefold()
-            if account not in self._busy:
+            if account not in busy:
                 found.setdefault(account, []).append(call)
         return found
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STALL = b"stall"  # take the request, and never answer
+LATE = b"late"  # answer 204 when released
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Hook:
             body = await reader.readexactly(int(headers["Content-Length"]))
             answer = self.answers.pop(0) if self.answers else reply(204)
             await self.told.put(Told(first.split()[1], headers, body))
-            if answer == STALL:
+            if answer in (STALL, LATE):
                 await self.released.wait()
-            else:
-                writer.write(answer)
+            if answer != STALL:
+                writer.write(reply(204) if answer == LATE else answer)
         writer.close()
 
 

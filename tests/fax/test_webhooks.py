@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import socket
+import sqlite3
 import textwrap
 import time
 import uuid
@@ -23,7 +24,7 @@ from nexefax.fax import events, records, webhook_call, webhook_records, webhooks
 from nexefax.fax.webhook_call import call_hook, in_own_thread, signature
 from nexefax.fax.webhook_events import event_of
 from nexefax.fax.webhooks import Webhooks
-from tests.fax.hooks import STALL, Hook, open_hook, reply
+from tests.fax.hooks import LATE, STALL, Hook, open_hook, reply
 from tests.fax.workshop import Workshop, open_workshop
 from tests.mail.servers import make_certificates
 
@@ -372,6 +373,35 @@ async def test_a_server_must_prove_who_it_is(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
         assert await call(hook) == 204
         assert (await hook.told.get()).body == b"{}"
+
+
+async def test_a_call_that_is_taken_while_the_journal_is_read_is_not_made_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before it was noted says that it waits."""
+    async with open_hook(LATE) as hook, calling(workshop) as hooks:
+        hook_up(workshop, hook.url)
+        fax_id = await cancel(workshop)
+        await hook.told.get()
+        read, looked = workshop.journal.read, asyncio.Event()
+
+        async def read_slowly(query: Callable[[sqlite3.Connection], object]) -> object:
+            found = await read(query)
+            monkeypatch.setattr(workshop.journal, "read", read)
+            hook.released.set()
+            await ended(workshop, fax_id)
+            while any(task.get_name() == "webhook acme" for task in asyncio.all_tasks()):
+                await asyncio.sleep(0)
+            looked.set()
+            return found
+
+        monkeypatch.setattr(workshop.journal, "read", read_slowly)
+        hooks.wake()
+        async with asyncio.timeout(30):
+            await looked.wait()
+            await cancel(workshop)
+            second = await hook.told.get()
+    assert second.json["fax"]["id"] != fax_id
 
 
 async def test_a_thread_that_nobody_waits_for_any_more_is_let_go() -> None:
