@@ -6,6 +6,7 @@ Functions take the connection of a transaction that :class:`nexefax.store.Journa
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from nexefax.fax.records import CLOCK_SLACK, note_changes
@@ -28,6 +29,10 @@ class Mail:
     address: str = ""
     note: str = ""
     user: str = ""
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be delivered now; one written in the future waits for a time that a wrong clock said."""
+        return self.next_try <= now or self.changed > now + CLOCK_SLACK
 
 
 def add_mail(connection: sqlite3.Connection, fax_id: int, kind: str, message_id: str, now: float) -> None:
@@ -65,25 +70,15 @@ def add_forward(
     return True
 
 
-def due_mails(connection: sqlite3.Connection, now: float) -> list[Mail]:
-    """Return the letters to deliver now, longest waiting first, but those that bring a received fax before all others.
-
-    Notices of success take a second each for their report; a hundred of them must not keep a fax back.
-    """
+def next_mails(connection: sqlite3.Connection, kinds: Collection[str], now: float, limit: int) -> list[Mail]:
+    """Return the first ``limit`` waiting letters of some kinds: those that are due, longest waiting first, and then
+    those that will be."""
     rows = connection.execute(
-        "SELECT * FROM mail WHERE state = 'waiting' AND (next_try <= ? OR changed > ?)"
-        " ORDER BY kind <> 'received', next_try, id",
-        (now, now + CLOCK_SLACK),
+        f"SELECT * FROM mail WHERE state = 'waiting' AND kind IN ({', '.join('?' * len(kinds))})"  # noqa: S608
+        " ORDER BY changed <= ?, next_try, id LIMIT ?",
+        (*kinds, now + CLOCK_SLACK, limit),
     )
     return [Mail(**dict(row)) for row in rows]
-
-
-def next_mail(connection: sqlite3.Connection) -> float | None:
-    """Return the time of the next delivery."""
-    value: float | None = connection.execute(
-        "SELECT min(next_try) FROM mail WHERE state = 'waiting'"
-    ).fetchone()[0]
-    return value
 
 
 def hasten_mails(connection: sqlite3.Connection, now: float) -> None:

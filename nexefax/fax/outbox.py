@@ -7,7 +7,8 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from nexefax.errors import JournalError, MailDelayed, MailRefused, MailServerDown
 from nexefax.fax import events, mail_records, records
@@ -22,7 +23,11 @@ LONGEST_DELAY = (
     86_400.0  # what is wrong for so long is mended by somebody, who restarts, reloads or sends a fax
 )
 JOURNAL_RETRY = 10.0  # seconds until a journal that can't be written is tried again
-IDLE_SECONDS = 60.0  # how long the loop sleeps when nothing is due
+IDLE_SECONDS = 60.0  # how long a lane sleeps when nothing is due
+
+# What brings a fax never waits for a notice: those of success take a second each for their report.
+LANES: Final = (frozenset((Letter.RECEIVED, Letter.FORWARDED)), frozenset((Letter.SENT, Letter.FAILED)))
+AT_ONCE = 2  # letters of a lane that are under way side by side, so that one that a server lets wait holds up no other
 
 
 def delay_after(attempts: int) -> float:
@@ -34,8 +39,17 @@ def delay_after(attempts: int) -> float:
     return delay * random.uniform(0.8, 1.0)  # noqa: S311  # jitter, no secret
 
 
+@dataclass(slots=True)
+class _Lane:
+    """Letters of some kinds, which wait for nobody but each other; the ids of those that are under way."""
+
+    kinds: frozenset[str]
+    under_way: set[int] = field(default_factory=set)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Outbox:
-    """Delivers due letters one after another. ``deliver`` builds and sends the letter of (mail, fax)."""
+    """Delivers due letters, a few at a time. ``deliver`` builds and sends the letter of (mail, fax)."""
 
     def __init__(
         self,
@@ -45,39 +59,64 @@ class Outbox:
         self._bookkeeper = bookkeeper
         self._journal = bookkeeper.journal
         self._deliver = deliver
-        self._wake = asyncio.Event()
+        self._lanes = [_Lane(kinds) for kinds in LANES]
         self._server_is_down = False
 
     def wake(self) -> None:
         """Look at once: a letter was written."""
-        self._wake.set()
+        for lane in self._lanes:
+            lane.wake.set()
 
     async def run(self) -> None:
         """Deliver for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes:
+                tasks.create_task(self._run_lane(lane, tasks))
+
+    async def _run_lane(self, lane: _Lane, tasks: asyncio.TaskGroup) -> None:
         while True:
-            self._wake.clear()
+            lane.wake.clear()
             pause = IDLE_SECONDS
             try:
-                await self.deliver_due()
-                due = await self._journal.read(mail_records.next_mail)
-                if due is not None:
-                    pause = min(max(due - time.time(), 0.1), IDLE_SECONDS)
+                pause = await self._start_due(lane, tasks)
             except Exception as error:
                 tell_fault(error, "the outbox can't be read; trying again")
             try:
                 async with asyncio.timeout(pause):
-                    await self._wake.wait()
+                    await lane.wake.wait()
             except TimeoutError:
                 continue
 
-    async def deliver_due(self) -> None:
-        """Deliver the letters that are due now: all, or until there are new ones, which may be more urgent."""
+    async def _start_due(self, lane: _Lane, tasks: asyncio.TaskGroup) -> float:
+        """Start as many due letters as may be under way; return the seconds until the next one is due."""
         now = time.time()
-        for mail in await self._journal.read(lambda connection: mail_records.due_mails(connection, now)):
+        # Seen before the journal is: one that ends meanwhile may still be read as waiting.
+        under_way = frozenset(lane.under_way)
+        waiting = await self._journal.read(
+            lambda connection: mail_records.next_mails(
+                connection, lane.kinds, now, len(under_way) + AT_ONCE + 1
+            )
+        )
+        for mail in waiting:
+            if mail.id in under_way:
+                continue
+            if not mail.is_due(now):
+                return min(max(mail.next_try - time.time(), 0.1), IDLE_SECONDS)
+            if len(lane.under_way) >= AT_ONCE:  # whichever ends wakes the lane
+                break
+            lane.under_way.add(mail.id)
+            tasks.create_task(self._carry(lane, mail), name=f"mail {mail.id}")
+        return IDLE_SECONDS
+
+    async def _carry(self, lane: _Lane, mail: mail_records.Mail) -> None:
+        try:
             await self._try(mail)
-            _pass_cancellation_on()
-            if self._wake.is_set():
-                return
+        except Exception as error:
+            tell_fault(error, "fax %d: what became of its mail can't be noted", mail.fax)
+            await asyncio.sleep(IDLE_SECONDS)
+        finally:
+            lane.under_way.discard(mail.id)
+            lane.wake.set()
 
     async def _try(self, mail: mail_records.Mail) -> None:
         fax = await self._journal.read(lambda connection: records.load_fax(connection, mail.fax))
@@ -106,7 +145,7 @@ class Outbox:
                 await self._journal.write(
                     lambda connection: mail_records.hasten_mails(connection, time.time())
                 )
-                self._wake.set()
+                self.wake()
 
     async def _end(self, mail: mail_records.Mail, event: events.MailAccepted | events.MailRefused) -> None:
         """Close a letter; a received fax ends with it, in the same transaction.
@@ -126,6 +165,7 @@ class Outbox:
                     )
             except JournalError as error:
                 log.error("fax %d: its mail is %s, but that can't be noted: %s", mail.fax, mail.state, error)
+                _pass_cancellation_on()
                 await asyncio.sleep(JOURNAL_RETRY)
             else:
                 return

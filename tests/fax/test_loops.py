@@ -95,8 +95,8 @@ async def test_the_outbox_goes_on_after_a_fault(
         raise AssertionError("there is no letter")
 
     box = Outbox(shop.bookkeeper, deliver)
-    faulty = Faulty()
-    monkeypatch.setattr(box, "deliver_due", faulty)
+    faulty = Faulty(0.0)
+    monkeypatch.setattr(box, "_start_due", faulty)
     await until(box.run, faulty.again)
     assert "the outbox can't be" in caplog.text
 

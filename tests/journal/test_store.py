@@ -141,7 +141,9 @@ async def test_attempts_mails_and_events_belong_to_their_fax(tmp_path: Path) -> 
     assert [a.cause for a in await journal.read(lambda c: records.attempts_of(c, fax))] == ["busy"]
     assert [m.message_id for m in await journal.read(lambda c: mail_records.mails_of(c, fax))] == ["<a@b>"]
     assert await journal.read(lambda c: records.events_of(c, fax)) == [(3.0, "rendered")]
-    assert await journal.read(mail_records.next_mail) == 5.0
+    (mail,) = await journal.read(lambda c: mail_records.next_mails(c, ["received", "sent"], 1.0, 9))
+    assert (mail.next_try, mail.is_due(4.0), mail.is_due(5.0)) == (5.0, False, True)
+    assert await journal.read(lambda c: mail_records.next_mails(c, ["received"], 1.0, 9)) == []
     assert await journal.read(mail_records.count_mails) == {"waiting": 1}
     assert await journal.read(lambda c: records.load_attempt(c, fax, 2)) is None
     await journal.close()
