@@ -1,7 +1,7 @@
 """A long crash campaign: ``python -m tests.bench.crash --kills 500 [--seed N] [--houses 2]``, from the checkout's root.
 
 Needs strace and the packages of the tests; not to be run as root. Each house is one daemon that is killed again and
-again (see tests/daemon/crashes.py). All that went wrong is printed at the end, and the exit status says whether there
+again (see tests/daemon/crashes.py). What went wrong is printed house by house, and the exit status says whether there
 was anything.
 """
 
@@ -53,12 +53,12 @@ def main() -> int:
             documents += accepted
             calls += received
             wrong += found
-            print(f"{sum(ends.values())} kills, {len(wrong)} wrong", flush=True)
+            print(f"{sum(ends.values())} kills, {len(wrong)} wrong", *found, sep="\n  ", flush=True)
     for calls_named, number in ends.most_common():
         print(f"{number:6} killed at {calls_named}")
     seconds = time.monotonic() - began
     print(f"{sum(ends.values())} kills, {documents} documents, {calls} received faxes in {seconds:.0f} s")
-    print("\n".join(wrong) or "nothing lost, stuck or sent twice")
+    print(f"{len(wrong)} wrong" if wrong else "nothing lost, stuck or sent twice")
     return 1 if wrong else 0
 
 
