@@ -89,6 +89,7 @@ time.sleep(600)
 """
     with pytest.raises(ChildFailed, match="left what can't be looked into"):
         await stand_in(script, scratch=tmp_path)
+    (tmp_path / "hidden").chmod(0o700)  # so that it can be removed
 
 
 @pytest.mark.parametrize("waits", [True, False])
