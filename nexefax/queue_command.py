@@ -170,12 +170,13 @@ def show_lines(seen: Mapping[str, Any]) -> Iterator[str]:
         )  # fmt: skip
         words = ", ".join(plain(word) for word in said if word)
         yield f"  {attempt['number']}: {_time(attempt['started'])} to {end}  {words}"
-    if seen["mails"]:
-        yield "Mails"
-    for mail in seen["mails"]:
-        waits = f", next try {_time(mail['next_try'])}" if mail["state"] == "waiting" else ""
-        error = f": {plain(mail['error'])}" if mail["error"] else ""
-        yield f"  {mail['kind']}: {mail['state']} after {mail['attempts']} tries{waits}{error}"
+    for title, told, name in (("Mails", seen["mails"], "kind"), ("Webhook", seen["webhooks"], "event")):
+        if told:
+            yield title
+        for row in told:
+            waits = f", next try {_time(row['next_try'])}" if row["state"] == "waiting" else ""
+            error = f": {plain(row['error'])}" if row["error"] else ""
+            yield f"  {row[name]}: {row['state']} after {row['attempts']} tries{waits}{error}"
 
 
 def _cancel(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from nexefax.fax import mail_records, records
+from nexefax.fax import mail_records, records, webhook_records
 
 USUAL, MOST = 100, 10_000  # faxes in one list; whoever has more asks for less
 
@@ -67,5 +67,11 @@ def shown(connection: sqlite3.Connection, number: int) -> dict[str, Any] | None:
         "fax": asdict(fax),
         "attempts": [asdict(attempt) for attempt in records.attempts_of(connection, number)],
         "mails": [asdict(mail) for mail in mail_records.mails_of(connection, number)],
+        "webhooks": [_call(call) for call in webhook_records.calls_of(connection, number)],
         "events": [{"at": at, "text": text} for at, text in records.events_of(connection, number)],
     }
+
+
+def _call(call: webhook_records.Call) -> dict[str, Any]:
+    """What became of a call; what it tells is what the fax was like then, and whose it is is said already."""
+    return {name: value for name, value in asdict(call).items() if name not in ("account", "body", "fax")}

@@ -1,4 +1,4 @@
-"""What is wrong with faxes and their mails: stuck, inconsistent, without files. Pure."""
+"""What is wrong with faxes, their mails and webhooks: stuck, inconsistent, without files. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from nexefax.fax.kept_files import needed_files
 from nexefax.fax.mail_records import Mail
 from nexefax.fax.mending import Mend, Repair
 from nexefax.fax.records import Attempt, Fax
+from nexefax.fax.webhook_records import Waiting
 
 WAIT_SECONDS = HOUR  # something that is due for so long is stuck, or waits for something that should be said
 # No document takes so long to be rendered or converted: its converter is ended long before
 WORK_SECONDS = 2 * HOUR
 CALL_SECONDS = HOUR  # after the time by which a call must have ended
 MAIL_SECONDS = HOUR
+WEBHOOK_SECONDS = HOUR
 
 _OVER: Final = (State.SENT, State.FAILED, State.CANCELLED, State.DELIVERED)
 
@@ -40,6 +42,8 @@ def look(picture: Picture) -> Iterator[Finding]:
         yield from _attempt(attempt, rows)
     for mail in rows.mails:
         yield from _mail(mail, picture, rows)
+    for waiting in rows.webhooks:
+        yield from _webhook(waiting, picture)
 
 
 def _files(fax: Fax, folder: FolderSeen | None, picture: Picture) -> Iterator[Finding]:
@@ -219,6 +223,20 @@ def _mail(mail: Mail, picture: Picture, rows: Rows) -> Iterator[Finding]:
             f" tries: {mail.error or 'it was not tried yet'}",
             "see config.conf, [email], and the mail server; `nexefax check` tries to greet it",
             again,
+        )
+
+
+def _webhook(waiting: Waiting, picture: Picture) -> Iterator[Finding]:
+    waited = picture.now - waiting.since
+    if waited > WEBHOOK_SECONDS:
+        yield Finding(
+            "webhook-waits",
+            "warning",
+            f"account {waiting.account}, webhook",
+            f"account {waiting.account}: calls of its webhook wait ({waiting.calls}), the first one for"
+            f" {age_in_words(waited)}: {waiting.error or 'it was not tried yet'}",
+            f"see accounts.conf, [{waiting.account}]: webhook_url, and the program there; `systemctl reload nexefax`"
+            " tries at once; a call is given up after three days",
         )
 
 

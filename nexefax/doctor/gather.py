@@ -15,7 +15,7 @@ from nexefax.config import Config
 from nexefax.doctor.picture import CallSeen, Daemon, FolderSeen, Picture, Rows, SpooledSeen
 from nexefax.durable import is_temporary
 from nexefax.errors import JournalError
-from nexefax.fax import mail_records, records
+from nexefax.fax import mail_records, records, webhook_records
 from nexefax.fax.callfile import parse_call_name
 from nexefax.fax.job import State
 from nexefax.fax.records import Attempt
@@ -218,6 +218,7 @@ def _rows(connection: sqlite3.Connection, folders: Sequence[FolderSeen], calls: 
         known=known,
         attempts=_attempts(connection, faxes, calls),
         mails=_mails(connection),
+        webhooks=webhook_records.waiting_calls(connection),
         latest=_latest(connection),
         last_look=_last_look(connection),
     )

@@ -11,6 +11,7 @@ from enum import Enum
 
 from nexefax.fax.mail_records import Mail
 from nexefax.fax.records import Attempt, Fax
+from nexefax.fax.webhook_records import Waiting
 
 
 class Daemon(Enum):
@@ -74,8 +75,9 @@ class Rows:
 
     ``faxes`` are those that are not over, or should have files; ``known`` the direction of each fax that has a
     folder. ``attempts`` are all that have no end, those of calls under way and those that have call files. ``mails``
-    are those that are not accepted, and those of faxes being delivered. ``latest`` is the latest time that was
-    written down, ``last_look`` the one when old faxes were looked for, None for never.
+    are those that are not accepted, and those of faxes being delivered, ``webhooks`` the accounts with calls that wait.
+    ``latest`` is the latest time that was written down, ``last_look`` the one when old faxes were looked for, None for
+    never.
     """
 
     faxes: Mapping[int, Fax] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Rows:
     mails: tuple[Mail, ...] = ()
     latest: float = 0.0
     last_look: float | None = None
+    webhooks: tuple[Waiting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ class Call:
     account: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The calls of an account that wait: how many, since when, and why the first of them was not taken so far."""
+
+    account: str
+    calls: int
+    since: float
+    error: str
+
+
 _SELECT = "SELECT webhook.*, fax.account FROM webhook JOIN fax ON fax.id = webhook.fax"
 
 
@@ -95,6 +105,17 @@ def calls_of(connection: sqlite3.Connection, fax_id: int) -> list[Call]:
     """Return the calls about a fax, oldest first."""
     rows = connection.execute(f"{_SELECT} WHERE webhook.fax = ? ORDER BY webhook.id", (fax_id,))
     return [Call(**dict(row)) for row in rows]
+
+
+def waiting_calls(connection: sqlite3.Connection) -> tuple[Waiting, ...]:
+    """Return the accounts for which calls wait."""
+    # SQLite takes "error" from the row that has the minimum.
+    rows = connection.execute(
+        "SELECT fax.account, count(*), min(webhook.created), webhook.error"
+        " FROM webhook JOIN fax ON fax.id = webhook.fax WHERE webhook.state = 'waiting'"
+        " GROUP BY fax.account COLLATE NOCASE ORDER BY fax.account COLLATE NOCASE"
+    )
+    return tuple(Waiting(*row) for row in rows)
 
 
 def count_calls(connection: sqlite3.Connection) -> dict[str, int]:

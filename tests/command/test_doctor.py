@@ -203,7 +203,14 @@ def test_waiting_mails_and_tiffs_are_told_and_tried(tmp_path: Path) -> None:
                " (?, 'received', 'waiting', '<x@y.example>', ?, ?, 1.9e9, '451 later')", number, OLD, OLD)  # fmt: skip
         unknown = add_fax(house, "in", "undeliverable", account="NOBODY", reason="no account")
         gone = add_fax(house, "out", "ready", account="GONE", next_try=OLD)
+        for written, error in ((OLD + 1, "later"), (OLD, "it answers 500")):
+            change(house, "INSERT INTO webhook (fax, event, delivery, body, state, created, changed, next_try, error)"
+                   " VALUES (?, 'fax.received', ?, '{}', 'waiting', ?, ?, 1.9e9, ?)",
+                   number, error, written, OLD, error)  # fmt: skip
         said = look(house)[1]
+        assert (
+            "account ACME: calls of its webhook wait (2), the first one for 24 hours: it answers 500" in said
+        )
         assert f"{NAME} was received 24 hours ago, but not taken in" in said
         assert f"fax {number}: its mail (received) has waited for 24 hours, after 0 tries: 451 later" in said
         assert (

@@ -15,6 +15,7 @@ from nexefax.fax.job import State
 from nexefax.fax.mail_records import Mail
 from nexefax.fax.mending import Mend, Repair
 from nexefax.fax.records import Attempt, Fax
+from nexefax.fax.webhook_records import Waiting
 
 NOW = 1_800_000_000.0
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -236,6 +237,23 @@ def test_mails_that_are_not_taken_are_found(mail: Mail, kind: str, severity: str
     assert found_in(of_nobody) == [(kind, severity)]
     without_account = a_house(a_fax(State.UNDELIVERABLE, "in", account="GONE"), mails=(mail,))
     assert found_in(without_account) == [("account-unknown", "error")]
+
+
+def test_a_webhook_that_takes_nothing_is_found() -> None:
+    house = a_house(a_fax(State.SENT))
+
+    def waiting(since: float, error: str) -> Picture:
+        assert house.rows is not None
+        return replace(house, rows=replace(house.rows, webhooks=(Waiting("ACME", 3, since, error),)))
+
+    finding = the_one(waiting(NOW - 2 * HOUR, "it answers 500"))
+    assert (finding.kind, finding.severity, finding.repair) == ("webhook-waits", "warning", None)
+    assert finding.sentence == (
+        "account ACME: calls of its webhook wait (3), the first one for 2 hours: it answers 500"
+    )
+    assert "accounts.conf, [ACME]: webhook_url" in finding.remedy
+    assert "it was not tried yet" in the_one(waiting(NOW - 2 * HOUR, "")).sentence
+    assert findings(waiting(NOW - MINUTE, "it answers 500")) == []
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,29 @@ def test_a_refused_mail_is_tried_again(nexefax: PrivateNexeFax, line: Line) -> N
     assert (mail["state"], mail["message_id"]) == ("waiting", "<a@b>")
 
 
+def test_what_the_webhook_was_told_is_shown(nexefax: PrivateNexeFax, line: Line) -> None:
+    number = send(nexefax)
+    for event, state, error in (("fax.sending", "accepted", ""), ("fax.sent", "waiting", "it answers 500")):
+        change(
+            nexefax,
+            "INSERT INTO webhook (fax, event, delivery, body, state, created, changed, next_try, attempts, error)"
+            " VALUES (?, ?, ?, '{}', ?, 1, 1, 4e9, 2, ?)",
+            number,
+            event,
+            event,
+            state,
+            error,
+        )
+    shown = line("queue", "show", number)[1]
+    assert (
+        "Webhook\n  fax.sending: accepted after 2 tries\n  fax.sent: waiting after 2 tries, next try "
+        in shown
+    )
+    assert shown.endswith(": it answers 500\n")
+    told = json.loads(line("queue", "show", number, "--json")[1])["webhooks"]
+    assert [call["delivery"] for call in told] == ["fax.sending", "fax.sent"]
+
+
 def test_without_a_daemon_the_journal_is_read(nexefax: PrivateNexeFax, line: Line) -> None:
     number = send(nexefax)
     change(
