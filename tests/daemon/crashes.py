@@ -27,7 +27,7 @@ from pathlib import Path
 from tests.daemon.composer import Composer
 from tests.daemon.conftest import House, open_house
 from tests.daemon.scripted_asterisk import Answer, CallFile, nudge, outcome_line, sent, unanswered
-from tests.daemon.trace import TRACEABLE, wait_for_tracer
+from tests.daemon.trace import TRACEABLE, end_of, wait_for_tracer
 from web_client import Refused
 
 QUIET_SECONDS = 90.0  # until everything must have ended after the last start; a limit, never a duration
@@ -235,10 +235,8 @@ class Campaign:
         else:
             self.ends["instant"] += 1
             nexefax.process.kill()
-        status = nexefax.process.wait()
+        status = end_of(nexefax.process, tracer)
         nexefax.process = None
-        if tracer is not None:
-            tracer.wait()
         if status != -signal.SIGKILL:
             raise AssertionError(f"the daemon ended by itself with {status}; see {nexefax.folder}/stderr.txt")
 
@@ -335,7 +333,7 @@ def _about(mail: EmailMessage) -> str:
 def _wait_for_birth(process: subprocess.Popen[bytes]) -> None:
     """Wait until ``process`` is the daemon, no longer what allows strace to look at it."""
     command = Path(f"/proc/{process.pid}/cmdline")
-    while command.read_bytes().split(b"\0")[1:2] != [b"-m"]:
+    while process.poll() is None and command.read_bytes().split(b"\0")[1:2] != [b"-m"]:
         time.sleep(0.002)
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+END_SECONDS = 60.0  # until a killed process is gone, or strace has begun; a limit, never a duration
+
 # What makes things durable, visible, told or heard.
 CALLS = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,sendto,recvfrom"
 
@@ -120,14 +122,33 @@ def traced(process: subprocess.Popen[bytes], folder: Path) -> Iterator[list[Syst
         yield calls
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.wait()
+        tracer.wait(END_SECONDS)
     calls += parse(output.read_text(errors="replace").splitlines())
+
+
+def end_of(process: subprocess.Popen[bytes], tracer: subprocess.Popen[bytes] | None) -> int:
+    """Wait until a process that was killed is gone, and its tracer; return the process's exit status.
+
+    What is traced is not gone before its tracer has taken note. One that never does is killed, which lets all go.
+    """
+    if tracer is None:
+        return process.wait(END_SECONDS)
+    try:
+        status = process.wait(END_SECONDS)
+        tracer.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        tracer.kill()
+        tracer.wait(END_SECONDS)
+        status = process.wait(END_SECONDS)
+    return status
 
 
 def wait_for_tracer(process: subprocess.Popen[bytes], tracer: subprocess.Popen[bytes]) -> None:
     """Wait until ``tracer`` sees every thread of ``process``, or one of both has ended."""
     tasks = Path(f"/proc/{process.pid}/task")
+    deadline = time.monotonic() + END_SECONDS
     while process.poll() is None and tracer.poll() is None:
+        assert time.monotonic() < deadline, f"strace does not see every thread of {process.pid}"
         try:
             texts = [(task / "status").read_text() for task in tasks.iterdir()]
         except (FileNotFoundError, ProcessLookupError):
