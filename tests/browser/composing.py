@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -163,6 +164,19 @@ class Compose:
             await route.abort()
 
         await self.page.route(address, lose, times=1)
+
+    @asynccontextmanager
+    async def held(self, address: str, refused: bool = False) -> AsyncIterator[None]:
+        """A slow line: the next request to an address goes on its way at the end of the block, or is lost."""
+        release = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await release.wait()
+            await (route.abort() if refused else route.continue_())
+
+        await self.page.route(address, hold, times=1)
+        yield
+        release.set()
 
 
 @asynccontextmanager

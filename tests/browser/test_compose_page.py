@@ -256,6 +256,7 @@ async def test_an_expired_session_is_renewed_in_place(compose: Compose) -> None:
     await expect(compose.problem).to_have_text(TEXT["expiredStay"])
     await compose.expect_untouched()
     await compose.send()
+    await expect(dialog.get_by_label("Password (bob.smith, ACME)")).to_be_focused()
     await compose.page.keyboard.type(PASSWORD)
     await compose.page.keyboard.press("Enter")
     await expect(compose.done).to_have_text("Queued as fax #1")

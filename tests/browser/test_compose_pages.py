@@ -254,6 +254,40 @@ async def test_a_document_that_turns_out_to_be_broken_says_why_and_is_in_the_way
     await expect(compose.done).to_have_text("Queued as fax #1")
 
 
+async def test_a_document_is_out_of_the_way_before_the_server_has_dropped_it(compose: Compose) -> None:
+    await compose.to.fill(NUMBER)
+    await compose.add(compose.file("broken.pdf", b"%PDF-1.4 nothing"), compose.file("note.txt", b"A note.\n"))
+    await compose.expect_ready(1)
+    await expect(compose.papers.first.locator(".error")).not_to_be_empty()
+    await compose.send()
+    await expect(compose.page.locator("#fax_file-error")).to_contain_text("Remove it, then send.")
+    async with compose.held("**/documents/*"):
+        await compose.page.get_by_role("button", name="Remove broken.pdf").click()
+        await expect(compose.papers).to_have_count(1)
+        await expect(compose.page.locator("#fax_file-error")).to_be_empty()
+        await compose.send()
+        await expect(compose.page.locator("#transfer-say")).to_have_text(TEXT["handing"])
+    await expect(compose.done).to_have_text("Queued as fax #1")
+
+
+async def test_pages_go_with_their_document_at_once_and_come_back_where_it_stays(
+    compose: Compose, complaints: list[str]
+) -> None:
+    await compose.add_pdf("first.pdf", pages=2)
+    await compose.expect_ready(2)
+    await compose.add_pdf("second.pdf")
+    await compose.expect_ready(3)
+    await expect(compose.page.locator("#early")).to_be_empty()
+    async with compose.held("**/documents/*", refused=True):
+        await compose.page.get_by_role("button", name="Remove first.pdf").click()
+        await expect(compose.cards).to_have_count(1)
+        await expect(compose.papers).to_contain_text(["second.pdf"])
+    await expect(compose.papers).to_contain_text(["first.pdf", "second.pdf"])
+    await expect(compose.cards).to_have_count(3)
+    await expect(compose.page.locator("#fax_file-error")).not_to_be_empty()
+    complaints.clear()  # Chromium complains that the request was lost
+
+
 async def test_documents_are_dropped_anywhere_and_pasted(compose: Compose) -> None:
     page = compose.page
     await page.evaluate(DROP, ["dragenter", ["a.txt"]])

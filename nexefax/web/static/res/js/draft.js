@@ -49,6 +49,8 @@ export class Draft {
     this.waiting = {};
     /** @type {Changes} what it is being told */
     this.going = {};
+    /** @type {Set<number>} the documents that it is being told to drop */
+    this.dropping = new Set();
     this.tries = 0;
     this.asked = 0;
     this.saveTimer = 0;
@@ -73,8 +75,10 @@ export class Draft {
     const { pages: choices = {}, order, cover = this.known.cover } = joined(this.going, this.waiting);
     const { resolution = this.known.resolution } = joined(this.going, this.waiting);
     const place = (/** @type {number} */ number) => order?.indexOf(number) ?? 0;
-    const documents = [...this.known.documents].sort((one, other) => place(one.number) - place(other.number));
-    const pages = this.known.pages.map((sheet) => (choices[sheet.key] ? { ...sheet, ...choices[sheet.key] } : sheet));
+    const stays = (/** @type {number} */ number) => !this.dropping.has(number);
+    const documents = this.known.documents.filter(({ number }) => stays(number)).sort((one, other) => place(one.number) - place(other.number));
+    const pages = this.known.pages.filter((sheet) => stays(sheet.document))
+      .map((sheet) => (choices[sheet.key] ? { ...sheet, ...choices[sheet.key] } : sheet));
     if (order) pages.sort((one, other) => place(one.document) - place(other.document) || one.page - other.page);
     return { ...this.known, documents, pages, cover, resolution };
   }
@@ -227,6 +231,21 @@ export class Draft {
     return done;
   }
 
+  /**
+   * Drops a document: it is gone at once for the person, and stays where the server could not be told.
+   * @param {number} number
+   * @returns {Promise<Answer>}
+   */
+  async drop(number) {
+    const { dropping } = this;
+    dropping.add(number);
+    this.listener.changed();
+    const answer = await this.act("DELETE", `/documents/${number}`);
+    dropping.delete(number);
+    this.listener.changed();
+    return answer;
+  }
+
   /** @param {string} below */
   path(below = "") {
     return `/api/drafts/${encodeURIComponent(this.id)}${below}`;
@@ -304,6 +323,7 @@ export class Draft {
     clearTimeout(this.saveTimer);
     clearTimeout(this.askTimer);
     [this.id, this.known, this.making, this.waiting, this.going] = ["", null, null, {}, {}];
+    this.dropping = new Set(); // the next draft's documents have the same numbers
     [this.asking, this.tries, this.asked, this.closed] = [false, 0, 0, false];
     sessionStorage.removeItem(KEY);
     history.replaceState(null, "", location.pathname);

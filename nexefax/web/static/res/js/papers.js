@@ -23,8 +23,6 @@ let changed = () => {};
 let going = [];
 /** @type {Map<number, HTMLLIElement>} */
 const rows = new Map();
-/** @type {Set<number>} */
-const removing = new Set();
 let reorderable = false;
 let looking = Promise.resolve();
 /** @type {Promise<void>} one document goes up after the other, so that the first is there soon */
@@ -220,13 +218,12 @@ export function clear() {
     entry.cancel();
   }
   complain("fax_file", "");
-  removing.clear();
   show(null);
 }
 
 /** @param {import("./draft.js").DraftData | null} data */
 export function show(data) {
-  const papers = data?.documents.filter(({ number }) => !removing.has(number)) ?? [];
+  const papers = data?.documents ?? [];
   const numbers = new Set(papers.map(({ number }) => number));
   for (const [number, row] of rows) {
     if (numbers.has(number)) continue;
@@ -306,18 +303,16 @@ function reordered() {
 
 /** @param {Paper} paper */
 async function remove({ number, name }) {
-  removing.add(number);
   const row = rows.get(number);
   const next = row?.nextElementSibling ?? row?.previousElementSibling;
-  show(draft.shown);
+  const dropped = draft.drop(number);
+  show(draft.shown); // now, and not with the next picture: its button has the focus
   const goal = next?.querySelector(".paper-tools > button");
   (goal instanceof HTMLElement ? goal : input).focus();
   announce(say("removedDocument", { name }));
-  const answer = await draft.act("DELETE", `/documents/${number}`);
-  removing.delete(number);
+  complain("fax_file", ""); // it may have been about this one
+  const answer = await dropped;
   if (!answer.ok) complain("fax_file", answer.error);
-  show(draft.shown);
-  changed();
 }
 
 /** What depends on how many there are. */
