@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.utils import make_msgid
+from hashlib import sha256
 from pathlib import Path
 
 from nexefax.config import Config
@@ -130,9 +131,10 @@ class Bookkeeper:
             notify_failure=account is not None and account.tx_notify_failure,
         )
 
-    def message_id(self) -> str:
-        """Return a Message-ID for a new letter."""
-        return make_msgid(domain=self.config().email.from_email.rpartition("@")[2] or "localhost")
+    def message_id(self, of: str = "") -> str:
+        """Return a Message-ID for a new letter; for the same ``of``, if it isn't "", the same one."""
+        domain = self.config().email.from_email.rpartition("@")[2] or "localhost"
+        return f"<{sha256(of.encode()).hexdigest()[:40]}@{domain}>" if of else make_msgid(domain=domain)
 
 
 async def _nobody_calls(_fax: int, _attempt: int) -> None:

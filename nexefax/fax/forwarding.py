@@ -16,10 +16,17 @@ def may_forward(fax: records.Fax) -> bool:
 
 
 async def forward(
-    bookkeeper: Bookkeeper, fax_id: int, addresses: Sequence[str], *, note: str, by: str
+    bookkeeper: Bookkeeper,
+    fax_id: int,
+    addresses: Sequence[str],
+    *,
+    note: str,
+    by: str,
+    request_id: str = "",
 ) -> records.Fax | None:
     """Let the outbox bring a fax to each of ``addresses``; None when there is none, or it can't be mailed now.
 
+    The same ``request_id`` makes one letter to each, however often it is asked.
     Raises JournalError; then nobody gets it.
     """
     now = time.time()
@@ -37,7 +44,7 @@ async def forward(
                 address,
                 note=note,
                 user=by,
-                message_id=bookkeeper.message_id(),
+                message_id=bookkeeper.message_id(f"{fax_id} {request_id} {address}" if request_id else ""),
                 now=now,
             )
         ]

@@ -54,13 +54,14 @@ def add_forward(
     message_id: str,
     now: float,
 ) -> bool:
-    """Put a letter to ``address`` into the outbox that brings it a fax; False when the same one was not tried yet."""
-    waits = connection.execute(
-        "SELECT 1 FROM mail WHERE fax = ? AND kind = 'forwarded' AND state = 'waiting' AND attempts = 0"
-        " AND address = ? AND note = ? AND user = ?",
-        (fax_id, address, note, user),
+    """Put a letter to ``address`` into the outbox that brings it a fax; False when it is there, or the same one was
+    not tried yet."""
+    known = connection.execute(
+        "SELECT 1 FROM mail WHERE fax = ? AND kind = 'forwarded' AND (message_id = ?"
+        " OR state = 'waiting' AND attempts = 0 AND address = ? AND note = ? AND user = ?)",
+        (fax_id, message_id, address, note, user),
     ).fetchone()
-    if waits is not None:  # clicked twice
+    if known is not None:  # clicked twice
         return False
     connection.execute(
         "INSERT INTO mail (fax, kind, state, message_id, created, changed, next_try, address, note, user)"

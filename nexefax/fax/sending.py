@@ -180,9 +180,10 @@ class Sending:
         self._wake.set()
         return after.fax if after else None
 
-    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+    async def resend(self, fax_id: int, by: str, number: str = "", request_id: str = "") -> int:
         """Send a fax once more, to ``number`` ("" for the same one), and return the new fax's number.
 
+        The same ``request_id`` does so once, however often it is asked: an answer may be lost on its way.
         Raises KeyError when there is no such fax; DocumentError with a sentence when its document is gone, NumberError;
         OSError or JournalError when it could not be kept.
         """
@@ -212,6 +213,7 @@ class Sending:
             fax.subject,
             fax.message,
             composition=composition,
+            request_id=request_id,
             resent_from=fax_id,
         )
         return (await self.take(again)).faxes[0]

@@ -111,10 +111,10 @@ class Worker:
             self._outbox.wake()
         return await self._journal.read(lambda c: records.load_fax(c, fax_id))
 
-    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+    async def resend(self, fax_id: int, by: str, number: str = "", request_id: str = "") -> int:
         """Send a fax once more; see :meth:`nexefax.fax.sending.Sending.resend`. Raises SpaceError without room."""
         await require_space(self._config().general)
-        return await self._sending.resend(fax_id, by, number)
+        return await self._sending.resend(fax_id, by, number, request_id)
 
     async def mend(self, repair: Repair) -> None:
         """Carry out what `nexefax doctor` wants; see :meth:`nexefax.fax.mending.Mending.mend`. Raises RepairError."""
@@ -122,10 +122,12 @@ class Worker:
         self._outbox.wake()
 
     async def forward(
-        self, fax_id: int, addresses: Sequence[str], *, note: str, by: str
+        self, fax_id: int, addresses: Sequence[str], *, note: str, by: str, request_id: str = ""
     ) -> records.Fax | None:
         """Mail a fax to others; see :func:`nexefax.fax.forwarding.forward`."""
-        fax = await forwarding.forward(self._bookkeeper, fax_id, addresses, note=note, by=by)
+        fax = await forwarding.forward(
+            self._bookkeeper, fax_id, addresses, note=note, by=by, request_id=request_id
+        )
         self._outbox.wake()
         return fax
 

@@ -19,7 +19,7 @@ from nexefax.httpd import HttpLimits, Request, Response
 from nexefax.httpd.forms import Form, UploadedFile, read_form
 from nexefax.web.auth import WRONG, SignIn
 from nexefax.web.fax_files import link_target
-from nexefax.web.fields import document_name, line, lines, request_key
+from nexefax.web.fields import document_name, line, lines, request_id
 from nexefax.web.pages import MOST_MESSAGE, MOST_SUBJECT, Pages
 from nexefax.web.refusal import Refusal, not_kept
 from nexefax.web.sessions import COOKIE, Session, Sessions
@@ -46,15 +46,22 @@ class Outgoing(Protocol):
     async def retry_now(self, fax_id: int, by: str) -> Fax | None:
         """Do not wait for the next try of it and its letters; the fax as it is then, None when there is none."""
 
-    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+    async def resend(self, fax_id: int, by: str, number: str = "", request_id: str = "") -> int:
         """Send a fax once more, to ``number`` ("" for the same), and return the new one's number.
+
+        The same ``request_id`` does so once, however often it is asked.
 
         Raises KeyError for none of this number, NumberError or DocumentError with a sentence for the user, SpaceError,
         JournalError or OSError when it could not be kept.
         """
 
-    async def forward(self, fax_id: int, addresses: Sequence[str], *, note: str, by: str) -> Fax | None:
-        """Mail a fax to others; None when there is none of this number, or it has no pages now. Raises JournalError."""
+    async def forward(
+        self, fax_id: int, addresses: Sequence[str], *, note: str, by: str, request_id: str = ""
+    ) -> Fax | None:
+        """Mail a fax to others; None when there is none of this number, or it has no pages now. Raises JournalError.
+
+        The same ``request_id`` mails it once, however often it is asked.
+        """
 
 
 def most_upload_bytes(config: Config) -> int:
@@ -213,7 +220,6 @@ def _submission(form: Form, session: Session) -> tuple[UploadedFile, Submission]
         raise Refusal(400, "Choose the document to fax.", field="fax_file")
     if len(uploads) > 1:
         raise Refusal(400, "Send one document at a time.", field="fax_file")
-    key = request_key(form.fields.get("request_id", ""))
     submission = Submission(
         account=session.account,
         user=session.user,
@@ -222,8 +228,7 @@ def _submission(form: Form, session: Session) -> tuple[UploadedFile, Submission]
         message=lines(form.fields.get("message", ""), most=MOST_MESSAGE, field="message"),
         document=uploads[0].path,
         document_name=document_name(uploads[0].filename),
-        # Two users of one account may choose the same key; neither may swallow the other's fax.
-        request_id=f"{session.user}:{key}" if key else "",
+        request_id=request_id(session.user, form.fields.get("request_id", "")),
     )
     return uploads[0], submission
 

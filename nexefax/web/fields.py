@@ -33,11 +33,15 @@ def document_name(filename: str) -> str:
     return name if name.strip(".") else "document"
 
 
-def request_key(text: str) -> str:
-    """The form's key against sending twice; raises Refusal for one that no page made."""
-    if not _REQUEST_KEY.fullmatch(text):
+def request_id(user: str, key: str) -> str:
+    """What keeps a request of ``user`` from being taken twice, by the ``key`` that came with it; "" without one.
+
+    Raises Refusal for a key that no page made.
+    """
+    if not _REQUEST_KEY.fullmatch(key):
         raise Refusal(400, "request_id may have up to 64 letters, digits, dots, dashes and underscores.")
-    return text
+    # Two users of one account may choose the same key; neither may swallow the other's fax.
+    return f"{user}:{key}" if key else ""
 
 
 def _printable(text: str) -> str:

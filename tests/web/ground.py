@@ -103,8 +103,10 @@ class Tray:
     async def retry_now(self, fax_id: int, by: str) -> Fax | None:
         raise AssertionError("not asked of the tray")
 
-    async def resend(self, fax_id: int, by: str, number: str = "") -> int:
+    async def resend(self, fax_id: int, by: str, number: str = "", request_id: str = "") -> int:
         raise AssertionError("not asked of the tray")
 
-    async def forward(self, fax_id: int, addresses: Sequence[str], *, note: str, by: str) -> Fax | None:
+    async def forward(
+        self, fax_id: int, addresses: Sequence[str], *, note: str, by: str, request_id: str = ""
+    ) -> Fax | None:
         raise AssertionError("not asked of the tray")

@@ -220,6 +220,19 @@ async def test_resend(office: Office) -> None:
     assert (await do(office.bob, fax, "resend")).status == 409
 
 
+async def test_what_is_asked_twice_under_one_key_is_sent_again_once(office: Office) -> None:
+    fax = await office.add(OUT)
+    office.folders.sent_fax(fax).mkdir()
+    write_pdf(office.folders.document(fax))
+    asked = b'{"number": "+49 30 99", "request_id": "k1"}'
+    first, repeated = [await do(office.bob, fax, "resend", asked) for _ in range(2)]
+    assert (first.status, repeated.status, repeated.json["id"]) == (201, 201, first.json["id"])
+    assert repeated.headers["Location"] == first.headers["Location"]
+    other = await do(office.bob, fax, "resend", b'{"request_id": "k2"}')
+    assert other.json["id"] != first.json["id"]
+    assert (await do(office.bob, fax, "resend", b'{"request_id": "k 3"}')).status == 400
+
+
 @pytest.mark.parametrize(
     ("fax", "refused"),
     [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexefax.web.fields import LONGEST_DOCUMENT_NAME, document_name, line, lines, request_key
+from nexefax.web.fields import LONGEST_DOCUMENT_NAME, document_name, line, lines, request_id
 from nexefax.web.refusal import Refusal
 
 
@@ -68,8 +68,8 @@ def test_no_name_holds_a_slash_or_a_control_character(filename: str) -> None:
 
 
 def test_request_keys_are_plain_words() -> None:
-    assert request_key("ab-12_c.") == "ab-12_c."
-    assert request_key("") == ""
+    assert request_id("bob", "ab-12_c.") == "bob:ab-12_c."
+    assert request_id("bob", "") == ""
     for bad in ("a b", "x" * 65, "ä", "a:b"):
         with pytest.raises(Refusal):
-            request_key(bad)
+            request_id("bob", bad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -55,6 +56,22 @@ async def test_forwarding_again_sends_again_but_a_double_click_does_not(office: 
     assert (await do(office.bob, fax, "forward", body("a@b.example", note="other words"))).status == 200
     assert [mail.state for mail in await mails(office)] == ["accepted", "waiting", "waiting"]
     assert len(await office.timeline(fax)) == 3
+
+
+async def test_what_is_forwarded_twice_under_one_key_is_mailed_once(office: Office) -> None:
+    fax, other = await office.add(IN), await office.add(OUT)
+    asked = json.dumps({"to": ["a@b.example", "c@d.example"], "request_id": "k1"}).encode()
+    assert (await do(office.bob, fax, "forward", asked)).status == 200
+    taken = [replace(mail, state="accepted", attempts=1) for mail in await mails(office, fax)]
+    for mail in taken:
+        await office.journal.write(partial(mail_records.save_mail, mail=mail))
+    assert (await do(office.bob, fax, "forward", asked)).status == 200
+    assert [mail.state for mail in await mails(office, fax)] == ["accepted", "accepted"]
+    assert len(await office.timeline(fax)) == 1
+    assert (await do(office.bob, other, "forward", asked)).status == 200
+    assert len(await mails(office, other)) == 2
+    assert (await do(office.bob, fax, "forward", asked.replace(b"k1", b"k2"))).status == 200
+    assert len(await mails(office, fax)) == 4
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from nexefax.fax.job import State
 from nexefax.httpd import Request, Response, Router
 from nexefax.store import Journal
 from nexefax.web.caller import Caller, Callers, Scope
+from nexefax.web.fields import request_id
 from nexefax.web.json_body import json_object
 from nexefax.web.problem import Problem
 from nexefax.web.refusal import not_kept
@@ -35,7 +36,7 @@ class Sender(Protocol):
 
     async def retry_now(self, fax_id: int, by: str) -> records.Fax | None: ...
 
-    async def resend(self, fax_id: int, by: str, number: str = "") -> int: ...
+    async def resend(self, fax_id: int, by: str, number: str = "", request_id: str = "") -> int: ...
 
 
 class Faxes:
@@ -147,7 +148,8 @@ class Faxes:
 
     async def _resend(self, request: Request) -> Response:
         caller, fax = await self._asked(request, "send")
-        number = (await json_object(request, {"number": str})).get("number", "")
+        fields = await json_object(request, {"number": str, "request_id": str})
+        number, key = fields.get("number", ""), request_id(caller.user, fields.get("request_id", ""))
         if number:
             caller.require("read")  # whoever has that number reads it
         if fax.direction != "out":
@@ -156,7 +158,7 @@ class Faxes:
             where = "in the bin" if fax.deleted_at is not None else str(fax.state)
             raise Problem(409, f"Fax {fax.id} can't be sent again now: it is {where}.")
         try:
-            again = await self._sender.resend(fax.id, caller.user, number)
+            again = await self._sender.resend(fax.id, caller.user, number, key)
         except NumberError as error:
             raise Problem(400, str(error), field="number") from None
         except (KeyError, DocumentError) as error:

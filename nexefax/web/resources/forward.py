@@ -13,7 +13,7 @@ from nexefax.httpd import Request, Response, Router
 from nexefax.store import Journal
 from nexefax.web.caller import Callers
 from nexefax.web.fax_files import require_pages
-from nexefax.web.fields import lines
+from nexefax.web.fields import lines, request_id
 from nexefax.web.json_body import json_object, text_list
 from nexefax.web.problem import Problem
 from nexefax.web.resources.own_fax import own_fax
@@ -25,7 +25,9 @@ MOST_NOTE: Final = 5000  # characters
 class Forwarder(Protocol):
     """Who brings it into the outbox: :class:`nexefax.fax.worker.Worker`."""
 
-    async def forward(self, fax_id: int, addresses: Sequence[str], *, note: str, by: str) -> Fax | None: ...
+    async def forward(
+        self, fax_id: int, addresses: Sequence[str], *, note: str, by: str, request_id: str = ""
+    ) -> Fax | None: ...
 
 
 class Forward:
@@ -44,13 +46,16 @@ class Forward:
         caller = await self._callers.find(request, "send")
         caller.require("read")  # whoever it is sent to reads it
         fax = await own_fax(self._journal, caller, request.params["id"])
-        fields = await json_object(request, {"to": list, "note": str})
+        fields = await json_object(request, {"to": list, "note": str, "request_id": str})
         addresses = _addresses(text_list(fields.get("to", []), "to"))
         note = lines(fields.get("note", ""), most=MOST_NOTE, field="note")
+        key = request_id(caller.user, fields.get("request_id", ""))
         require_pages(fax)
         after = None
         if may_forward(fax):
-            after = await self._forwarder.forward(fax.id, addresses, note=note, by=caller.user)
+            after = await self._forwarder.forward(
+                fax.id, addresses, note=note, by=caller.user, request_id=key
+            )
         if after is None:
             where = "it is in the bin" if fax.deleted_at is not None else "it has no pages yet"
             raise Problem(409, f"Fax {fax.id} can't be forwarded now: {where}.")

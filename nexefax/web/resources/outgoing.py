@@ -26,7 +26,7 @@ from nexefax.httpd.forms import Form, UploadedFile, read_form
 from nexefax.store import Journal
 from nexefax.web.api import MOST_BESIDE_DOCUMENT, most_upload_bytes, too_large
 from nexefax.web.caller import Caller, Callers
-from nexefax.web.fields import document_name, line, lines, request_key
+from nexefax.web.fields import document_name, line, lines, request_id
 from nexefax.web.pages import MOST_MESSAGE, MOST_SUBJECT
 from nexefax.web.problem import Problem
 from nexefax.web.refusal import not_kept
@@ -89,7 +89,6 @@ def _order(form: Form, caller: Caller, now: float) -> Order:
         raise Problem(400, f"There is no field {shown} here.", field=shown)
     documents = _documents(form)
     names = [document_name(document.filename) for document in documents]
-    key = request_key(form.fields.get("request_id", ""))
     return Order(
         account=caller.account,
         user=caller.user,
@@ -100,8 +99,7 @@ def _order(form: Form, caller: Caller, now: float) -> Order:
         message=lines(form.fields.get("message", ""), most=MOST_MESSAGE, field="message"),
         composition=_composition(form, caller.account, names),
         send_at=good_time(time_of(form.fields.get("send_at") or None, "send_at"), now),
-        # Two users of one account may choose the same key; neither may swallow the other's fax.
-        request_id=f"{caller.user}:{key}" if key else "",
+        request_id=request_id(caller.user, form.fields.get("request_id", "")),
     )
 
 
