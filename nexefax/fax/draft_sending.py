@@ -52,18 +52,26 @@ class DraftSending:
         self._take = take
         self._moments: dict[str, float] = {}  # what cover pages say for their date, by draft
 
-    async def send(self, account: Account, user: str, draft_id: str) -> Accepted:
+    async def send(
+        self, account: Account, user: str, draft_id: str, seen: Sequence[int] | None = None
+    ) -> Accepted:
         """Send a draft; asked again, the same faxes are the answer.
+
+        ``seen`` are the numbers of the documents that the person saw, in their order: with others, nothing is sent.
 
         Raises KeyError, DraftError with the sentence for the user and the field, OSError or JournalError when the
         faxes could not be kept.
         """
-        return await self._drafts.alone(draft_id, lambda: self._send(account, user, draft_id))
+        return await self._drafts.alone(draft_id, lambda: self._send(account, user, draft_id, seen))
 
-    async def _send(self, account: Account, user: str, draft_id: str) -> Accepted:
+    async def _send(self, account: Account, user: str, draft_id: str, seen: Sequence[int] | None) -> Accepted:
         draft = await self._drafts.find(account, user, draft_id)
         if draft.sent:
             return Accepted(draft.sent, new=False)
+        if seen is not None and [*seen] != [document.number for document in draft.documents]:
+            raise DraftError(
+                "The documents are not those that you saw last. Look at them, then send.", "documents"
+            )
         recipients = good_recipients(draft.content.recipients)
         send_at = good_time(draft.content.send_at, time.time())
         word = resolution_word(self._drawing.settings(account, draft.content.resolution))

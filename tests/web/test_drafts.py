@@ -106,6 +106,23 @@ async def test_sent_twice_at_once_is_sent_once(desk: Desk) -> None:
     assert (await desk.bob.ask("GET", "")).json == {"drafts": []}
 
 
+async def test_a_draft_with_other_documents_than_were_seen_is_not_sent(desk: Desk) -> None:
+    draft = await desk.bob.begin(recipients=TO_GRAY)
+    for _ in range(2):
+        await desk.bob.add(draft, pdf_bytes())
+    for seen in ([], [1], [2, 1], [1, 2, 3]):
+        refused = await desk.bob.ask("POST", f"/{draft}/send", {"documents": seen})
+        assert (refused.status, problem(refused)["field"]) == (400, "documents")
+    for odd in (["1"], [True], 1):
+        assert (await desk.bob.ask("POST", f"/{draft}/send", {"documents": odd})).status == 400
+    await desk.bob.change(draft, order=[2, 1])
+    sent = await desk.bob.ask("POST", f"/{draft}/send", {"documents": [2, 1]})
+    again = await desk.bob.ask(
+        "POST", f"/{draft}/send", {"documents": [7]}
+    )  # it is only asked what became of it
+    assert (sent.status, again.status, again.json) == (201, 200, sent.json)
+
+
 async def test_numbers_are_kept_as_typed_with_what_is_wrong_with_them(desk: Desk) -> None:
     draft = await desk.bob.begin(
         recipients=[{"number": "(202) 555-0100"}, {"number": "555-FAX", "name": "Gray"}]

@@ -181,9 +181,11 @@ class DraftsResource:
         return Response(200, headers, FileBody(png.path))
 
     async def _send(self, request: Request, caller: Caller) -> Response:
-        await json_object(request, {})
+        seen = (await json_object(request, {"documents": list})).get("documents")
+        if not all(type(number) is int for number in seen or ()):
+            raise Problem(400, "The documents are given by their numbers.", field="documents")
         await require_space(self._config().general)
-        accepted = await self._desk.sending.send(caller.account, caller.user, request.params["id"])
+        accepted = await self._desk.sending.send(caller.account, caller.user, request.params["id"], seen)
         return Response.json(
             await self._journal.read(lambda c: sent_json(c, accepted.faxes)), 201 if accepted.new else 200
         )

@@ -10,7 +10,7 @@ import * as papers from "./papers.js";
 import * as recipients from "./recipients.js";
 import { say, sayCount } from "./say.js";
 import * as tabs from "./tabs.js";
-import { announce, keepText } from "./tools.js";
+import { announce, keepText, late } from "./tools.js";
 import { duration } from "./minutes.js";
 import { moment } from "./when.js";
 
@@ -30,10 +30,14 @@ const cancel = element("cancel", HTMLButtonElement);
 
 /** @type {Record<import("./draft.js").Saving, string>} */
 const SAVING = {
-  saved: say("savingSaved"), saving: say("savingNow"), offline: say("savingOffline"), out: say("savingOut"),
+  saved: say("savingSaved"), saving: say("savingNow"), refused: say("savingRefused"), offline: say("savingOffline"), out: say("savingOut"),
 };
 
+/** Where it is said what is wrong with a field, as the API calls it. @type {Record<string, string>} */
+const PLACES = { recipients: "fax_to", documents: "fax_file", document: "fax_file", pages: "fax_file", order: "fax_file", subject: "subject", message: "message", send_at: "send_at" };
+
 let sending = false;
+let opening = false;
 let stopped = false;
 let drawing = 0;
 /** @type {typeof import("./preview.js") | null} what shows the pages, fetched with the first document */
@@ -45,8 +49,15 @@ let usual = { cover: false, covers_possible: true, resolution: "fine" };
 const draft = new Draft(`${account}/${user}`, {
   changed: () => { drawing ||= requestAnimationFrame(draw); },
   saving: (state) => keepText(saved, draft.empty ? "" : SAVING[state]),
-  refused: (field, error) => tell(field, error),
-  gone: (sent, changed) => void (sent ? learnWhatBecame(changed) : startOver(say("draftGone"))),
+  refused: (field, error) => {
+    const place = PLACES[field.split(".")[0] ?? ""];
+    if (place) complain(place, error);
+    else problem.textContent = error;
+  },
+  gone: (sent, changed) => {
+    if (!sent) startOver(say("draftGone"));
+    else if (!sending) void learnWhatBecame(changed); // whoever is sending is about to be told
+  },
 });
 
 void startFrame();
@@ -58,7 +69,7 @@ listen();
 void begin();
 
 function listen() {
-  recipients.listen(() => edit({ recipients: recipients.all() }));
+  recipients.listen(() => { complain("fax_to", ""); edit({ recipients: recipients.all() }); });
   papers.listen(draft, Number(form.dataset.mostBytes), () => draft.listener.changed());
   options.listen(edit);
   subject.addEventListener("input", () => { complain("subject", ""); edit({ subject: subject.value }); });
@@ -88,22 +99,63 @@ function edit(changes) {
 async function begin() {
   const knowing = get("/api/me", { quiet: true }).then((me) => { usual = me; }).catch(() => {});
   const { id, waiting } = draft.recall();
-  const elsewhere = id && (await tabs.isOpenElsewhere(id));
-  await knowing;
-  options.setUp(usual);
-  if (elsewhere) {
-    draft.forget();
-    problem.textContent = say("openElsewhere");
-  } else if (id) await open(id, waiting);
-  else if (Object.keys(waiting).length) {
+  if (id) await whileHeld(() => recall(id, waiting, knowing));
+  else {
     restore(waiting);
-    draft.edit(waiting);
+    const early = { ...typedEarly(), ...waiting };
+    if (Object.keys(early).length) draft.edit(early);
+    await knowing;
+    options.setUp(usual);
+    options.show(draft.waiting); // what was chosen meanwhile
   }
   if (!draft.empty) return;
   const { drafts } = await get("/api/drafts", { quiet: true }).catch(() => ({ drafts: [] }));
   if (!drafts.length || !draft.empty) return;
   const { offer } = await import("./unfinished.js");
-  offer(drafts, (chosen) => void open(chosen, {}).then(() => element("fax_to", HTMLElement).focus()));
+  offer(drafts, async (chosen) => {
+    await whileHeld(() => open(chosen, {}));
+    element("fax_to", HTMLElement).focus();
+  });
+}
+
+/**
+ * @param {string} id
+ * @param {Changes} waiting what the server has not been told yet
+ * @param {Promise<void>} knowing
+ */
+async function recall(id, waiting, knowing) {
+  const elsewhere = await tabs.isOpenElsewhere(id);
+  await knowing;
+  options.setUp(usual);
+  if (!elsewhere) return open(id, waiting);
+  draft.forget();
+  problem.textContent = say("openElsewhere");
+}
+
+/** What was typed before anything here listened. @returns {Changes} */
+function typedEarly() {
+  const typed = { recipients: recipients.all(), subject: subject.value, message: message.value };
+  return Object.fromEntries(Object.entries(typed).filter(([, { length }]) => length));
+}
+
+/**
+ * Nothing is typed into the page while what is to stand there is fetched: it would be another fax's.
+ * @param {() => Promise<void>} fetching
+ */
+async function whileHeld(fetching) {
+  const parts = form.querySelectorAll(".part");
+  const active = document.activeElement;
+  opening = true;
+  keepText(saved, say("opening"));
+  for (const part of parts) part.toggleAttribute("inert", true);
+  try {
+    await fetching();
+  } finally {
+    opening = false;
+    if (saved.textContent === say("opening")) keepText(saved, "");
+    for (const part of parts) part.toggleAttribute("inert", false);
+    if (active instanceof HTMLElement && document.activeElement === document.body) active.focus();
+  }
 }
 
 /**
@@ -138,6 +190,7 @@ function draw() {
   drawing = 0;
   const shown = draft.shown;
   papers.show(shown);
+  if (shown) options.show({ cover: shown.cover, resolution: shown.resolution });
   if (preview) preview.show(shown);
   else if (shown && pagesOf(shown).length) void fetchPreview();
   recipients.judge(shown?.recipients ?? []);
@@ -151,7 +204,7 @@ async function fetchPreview() {
   if (fetching) return;
   fetching = true;
   try {
-    preview = await import("./preview.js");
+    preview = await late("preview.js", () => import("./preview.js"));
     preview.listen((changes, said) => {
       options.show(changes);
       edit(changes);
@@ -183,7 +236,8 @@ function total(shown) {
 }
 
 async function submit() {
-  if (sending) return;
+  if (sending || opening) return;
+  if (draft.id && !draft.known) return learnWhatBecame(false);
   [sending, stopped] = [true, false];
   problem.textContent = "";
   await papers.looked();
@@ -216,9 +270,10 @@ function hasDocument() {
     return false;
   }
   const good = shown?.documents.some(({ state }) => state !== "refused") || papers.underWay() > 0;
-  const some = good || Boolean(shown?.cover && message.value.trim());
-  complain("fax_file", some ? "" : say("documentMissing"));
-  return some;
+  const some = good || Boolean(options.chosen().cover && message.value.trim());
+  const wrong = !some ? say("documentMissing") : papers.stopped() ? say("uploadFailed") : "";
+  complain("fax_file", wrong);
+  return !wrong;
 }
 
 /** What is missing first on the page gets the focus. */
@@ -239,21 +294,27 @@ async function deliver() {
       announce(say("notSent"));
       return null;
     }
-    if (papers.stopped()) return { field: "", error: say("uploadFailed") };
-    if (!hasDocument()) return { field: "documents", error: say("documentMissing") };
+    if (!hasDocument()) return { field: "documents", error: element("fax_file-error", HTMLElement).textContent ?? "" };
   }
   cancel.hidden = true; // the server may have it already: what can't be undone is not offered
   barSays.textContent = say("handing");
-  await draft.ensure(false);
+  const done = await fetchDone(); // before it is sent, so that it can be told that it was
+  if (!done) return { field: "", error: say("unreachable") };
+  const made = await draft.ensure(false);
+  if (!made.ok) return { field: made.field, error: made.error };
   let answer = await draft.save();
   if (!answer.ok && answer.status === 401 && (await signInNow())) answer = await draft.save();
-  if (answer.ok) answer = await draft.act("POST", "/send");
-  if (answer.ok) await finish(answer.data, "");
-  else if (draft.id) {
-    return { field: answer.field, error: [0, 502, 504].includes(answer.status) ? say("lost") : answer.error };
+  if (answer.ok) answer = await draft.send();
+  if (answer.ok) {
+    finish(answer.data, "", done.show);
+    return null;
   }
-  return null; // without a draft it was told already what became of it
+  if (!draft.id) return null; // it was told already what became of it
+  if (answer.field === "documents") await draft.refresh();
+  return { field: answer.field, error: [0, 502, 504].includes(answer.status) ? say("lost") : answer.error };
 }
+
+const fetchDone = () => late("done.js", () => import("./done.js")).catch(() => null);
 
 /** @returns {Promise<void>} fulfilled when the person wants to stop */
 function stopping() {
@@ -265,10 +326,13 @@ function stopping() {
  * @param {boolean} changed whether something was written after that
  */
 async function learnWhatBecame(changed) {
+  const { id } = draft;
   problem.textContent = "";
-  const answer = await draft.act("POST", "/send");
-  if (answer.ok) await finish(answer.data, changed ? say("sentBefore") : "");
-  else startOver(say("draftGone"));
+  const [answer, done] = await Promise.all([draft.act("POST", "/send", {}), fetchDone()]);
+  if (draft.id !== id) return; // the page has gone on
+  if (answer.ok && done) finish(answer.data, changed ? say("sentBefore") : "", done.show);
+  else if (!answer.ok && answer.status === 404) startOver(say("draftGone"));
+  else problem.textContent = say("lost");
 }
 
 /**
@@ -305,9 +369,9 @@ function busy(now) {
 /**
  * @param {{batch: string, faxes: import("./types.js").Fax[]}} sent
  * @param {string} note
+ * @param {typeof import("./done.js").show} show
  */
-async function finish({ batch, faxes }, note) {
-  const { show } = await import("./done.js");
+function finish({ batch, faxes }, note, show) {
   empty();
   form.hidden = true;
   show(batch, faxes, note);
@@ -331,7 +395,7 @@ function startOver(sentence) {
   else {
     // What was written is still in the fields, and becomes another draft; the documents are gone.
     papers.clear();
-    draft.edit({ recipients: recipients.all(), subject: subject.value, message: message.value, send_at: options.sendAt() });
+    draft.edit({ recipients: recipients.all(), subject: subject.value, message: message.value, ...options.chosen() });
   }
   element("done", HTMLElement).hidden = true;
   form.hidden = false;

@@ -22,7 +22,7 @@ import { ApiError, call } from "./api.js";
  *   page_count: number, busy: boolean, notes: string[],
  *   sent: {batch: string, faxes: import("./types.js").Fax[]} | null}} DraftData
  * @typedef {{ok: true, data: any} | {ok: false, status: number, error: string, field: string}} Answer
- * @typedef {"saved" | "saving" | "offline" | "out"} Saving
+ * @typedef {"saved" | "saving" | "refused" | "offline" | "out"} Saving
  */
 
 const KEY = "nexefax.draft";
@@ -49,6 +49,8 @@ export class Draft {
     this.waiting = {};
     /** @type {Changes} what it is being told */
     this.going = {};
+    /** @type {Map<string, Answer>} what it refused, by the field; until that is written anew */
+    this.refusals = new Map();
     /** @type {Set<number>} the documents that it is being told to drop */
     this.dropping = new Set();
     this.tries = 0;
@@ -60,6 +62,8 @@ export class Draft {
     this.line = Promise.resolve();
     /** @type {Promise<Answer> | null} */
     this.making = null;
+    /** Counts the faxes that were written here, so that an answer about an earlier one is known as such. */
+    this.turn = 0;
     this.closed = false;
     addEventListener("pagehide", () => this.rescue());
   }
@@ -117,6 +121,7 @@ export class Draft {
   /** @param {Changes} changes */
   edit(changes) {
     if (this.closed) return;
+    for (const field of Object.keys(changes)) this.refusals.delete(field);
     this.waiting = joined(this.waiting, changes);
     this.note();
     this.listener.saving("saving");
@@ -136,9 +141,11 @@ export class Draft {
     return this.making;
   }
 
-  /** @param {boolean} quiet */
+  /** @param {boolean} quiet @returns {Promise<Answer>} */
   async make(quiet) {
+    const { turn } = this;
     const answer = await ask("POST", "/api/drafts", {}, quiet);
+    if (turn !== this.turn) return { ok: false, status: 0, error: "", field: "" }; // begun and left meanwhile
     if (!answer.ok) {
       this.making = null; // tried anew next time
       return answer;
@@ -162,35 +169,72 @@ export class Draft {
 
   /** @returns {Promise<Answer>} */
   async saveNow() {
-    if (!Object.keys(this.waiting).length || this.closed) return { ok: true, data: this.known };
+    if (!Object.keys(this.waiting).length || this.closed) return this.saved();
+    const { turn } = this;
     const made = await this.ensure();
-    if (!made.ok) return this.failed(made);
-    [this.going, this.waiting] = [this.inOrder(this.waiting), {}];
+    if (!made.ok) return turn === this.turn ? this.failed(made) : made;
+    [this.going, this.waiting] = [this.fitting(this.waiting), {}];
     const answer = await ask("PATCH", this.path(), this.going);
+    if (turn !== this.turn) return answer;
     const { going } = this;
     this.going = {};
-    if (!answer.ok) {
-      const refused = answer.status === 400 || answer.status === 413; // and would be for ever
-      if (!refused) this.waiting = joined(going, this.waiting);
+    if (answer.ok) {
+      this.tries = 0;
+      this.take(answer.data);
+      this.note();
+      return this.saved();
+    }
+    if (answer.status !== 400 && answer.status !== 413) {
+      this.waiting = joined(going, this.waiting);
       return this.failed(answer);
     }
-    this.tries = 0;
-    this.take(answer.data);
-    this.note();
-    this.listener.saving(Object.keys(this.waiting).length ? "saving" : "saved");
-    return answer;
+    await this.refuse(answer, going);
+    return this.saveNow();
+  }
+
+  /** @returns {Answer} how that stands: what was refused is so until it is written anew */
+  saved() {
+    const [refusal] = this.refusals.values();
+    const waits = Object.keys(this.waiting).length > 0;
+    if (this.known) this.listener.saving(waits ? "saving" : refusal ? "refused" : "saved");
+    return refusal ?? { ok: true, data: this.known };
   }
 
   /**
-   * Documents may have come or gone since somebody put them in order.
+   * One of the changes was refused, and would be for ever: the others are made without it.
+   * @param {Extract<Answer, {ok: false}>} answer
+   * @param {Changes} going
+   */
+  async refuse(answer, going) {
+    const [said = ""] = answer.field.split(".");
+    const field = /** @type {keyof Changes} */ (said in going ? said : Object.keys(going)[0]);
+    const { [field]: refused, ...rest } = going;
+    const { known } = this;
+    const ofDocuments = field === "order" || field === "pages";
+    if (ofDocuments) await this.refresh();
+    if (String(numbers(known)) !== String(numbers(this.known))) Object.assign(rest, { [field]: refused }); // it may fit now
+    else if (!(field in this.waiting)) {
+      if (!ofDocuments) this.refusals.set(field, answer); // those are shown again as the server has them
+      this.listener.refused(answer.field, answer.error);
+    }
+    this.waiting = joined(rest, this.waiting);
+  }
+
+  /**
+   * Documents may have come or gone since somebody put them in order, or turned their pages.
    * @param {Changes} changes
    * @returns {Changes}
    */
-  inOrder({ order, ...changes }) {
-    if (!order || !this.known) return changes;
-    const numbers = this.known.documents.map(({ number }) => number);
-    const kept = order.filter((number) => numbers.includes(number));
-    return { ...changes, order: [...kept, ...numbers.filter((number) => !kept.includes(number))] };
+  fitting({ order, pages, ...changes }) {
+    const there = numbers(this.known);
+    /** @type {Changes} */
+    const fit = changes;
+    if (pages) fit.pages = Object.fromEntries(Object.entries(pages).filter(([key]) => there.includes(parseInt(key))));
+    if (order) {
+      const kept = order.filter((number) => there.includes(number));
+      fit.order = [...kept, ...there.filter((number) => !kept.includes(number))];
+    }
+    return fit;
   }
 
   /** @param {Answer} answer */
@@ -198,7 +242,6 @@ export class Draft {
     if (answer.ok) return answer;
     if (answer.status === 401) this.listener.saving("out");
     else if (answer.status === 404 || answer.status === 409 || answer.status === 410) this.lost(answer.status === 409);
-    else if (answer.status === 400 || answer.status === 413) this.listener.refused(answer.field, answer.error);
     else {
       this.listener.saving("offline");
       this.later(RETRY_AFTER[Math.min(this.tries++, RETRY_AFTER.length - 1)] ?? 0);
@@ -219,11 +262,12 @@ export class Draft {
    * Changes the draft by something other than its fields, in turn with all other changes.
    * @param {string} method
    * @param {string} path below the draft's own
+   * @param {unknown} [body]
    */
-  act(method, path) {
+  act(method, path, body) {
     const address = this.path(path); // the page may have turned to another draft by then
     const done = this.line.then(async () => {
-      const answer = await ask(method, address, method === "POST" ? {} : undefined, false);
+      const answer = await ask(method, address, body, false);
       if (answer.ok && answer.data?.id) this.take(answer.data);
       return answer;
     });
@@ -240,9 +284,28 @@ export class Draft {
     const { dropping } = this;
     dropping.add(number);
     this.listener.changed();
-    const answer = await this.act("DELETE", `/documents/${number}`);
+    let answer = await this.act("DELETE", `/documents/${number}`);
+    if (!answer.ok) {
+      const now = await this.refresh();
+      if (now.ok && !numbers(now.data).includes(number)) answer = now; // only the answer was lost
+    }
     dropping.delete(number);
     this.listener.changed();
+    return answer;
+  }
+
+  /** Sends what the person sees: where the server has other documents, it does not. */
+  send() {
+    return this.act("POST", "/send", { documents: numbers(this.shown) });
+  }
+
+  /** Asks what the server has, where that is not certain. @returns {Promise<Answer>} */
+  async refresh() {
+    const { turn } = this;
+    const answer = await ask("GET", this.path());
+    if (turn !== this.turn) return { ok: false, status: 0, error: "", field: "" };
+    if (answer.ok) this.take(answer.data);
+    else if (answer.status === 404) this.lost(false);
     return answer;
   }
 
@@ -272,7 +335,7 @@ export class Draft {
     this.askTimer = setTimeout(async () => {
       const { id } = this;
       const answer = id ? await ask("GET", this.path()) : null;
-      this.asking = false;
+      if (id === this.id) this.asking = false;
       if (!answer || id !== this.id) return;
       if (answer.ok) this.take(answer.data);
       else if (answer.status === 401) this.listener.saving("out");
@@ -322,8 +385,9 @@ export class Draft {
   forget() {
     clearTimeout(this.saveTimer);
     clearTimeout(this.askTimer);
+    this.turn += 1;
     [this.id, this.known, this.making, this.waiting, this.going] = ["", null, null, {}, {}];
-    this.dropping = new Set(); // the next draft's documents have the same numbers
+    [this.dropping, this.refusals] = [new Set(), new Map()]; // the next draft's documents have the same numbers
     [this.asking, this.tries, this.asked, this.closed] = [false, 0, 0, false];
     sessionStorage.removeItem(KEY);
     history.replaceState(null, "", location.pathname);
@@ -342,6 +406,9 @@ function joined(earlier, later) {
   for (const [key, choice] of Object.entries(later.pages)) pages[key] = { ...pages[key], ...choice };
   return { ...both, pages };
 }
+
+/** The documents, in their order. @param {DraftData | null} data */
+const numbers = (data) => data?.documents.map(({ number }) => number) ?? [];
 
 /** @param {DraftData} data */
 const waits = (data) => [...data.cover_pages, ...data.pages].filter((sheet) => !sheet.ready).length;

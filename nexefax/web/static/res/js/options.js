@@ -22,7 +22,7 @@ let refusal = "";
 export function listen(changed) {
   cover.addEventListener("change", () => { refusal = ""; explain(); changed({ cover: cover.checked }); });
   for (const choice of [fine, standard]) {
-    choice.addEventListener("change", () => { explain(); changed({ resolution: standard.checked ? "standard" : "fine" }); });
+    choice.addEventListener("change", () => { explain(); changed({ resolution: chosen().resolution }); });
   }
   for (const choice of [now, later]) choice.addEventListener("change", () => {
     if (later.checked && !time.value) propose(8, 1);
@@ -75,6 +75,9 @@ export function sendAt() {
   const then = new Date(time.value);
   return later.checked && !Number.isNaN(then.getTime()) ? then.toISOString() : null;
 }
+
+/** All that is chosen here. @returns {Changes} */
+export const chosen = () => ({ cover: cover.checked, resolution: standard.checked ? "standard" : "fine", send_at: sendAt() });
 
 /** Why the time can't be, "" when it can. */
 function problem() {

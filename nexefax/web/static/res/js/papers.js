@@ -3,7 +3,7 @@ import { make, icon } from "./dom.js";
 import * as drops from "./drops.js";
 import { complain, element } from "./elements.js";
 import { say, sayCount, size } from "./say.js";
-import { announce, keepText, tool } from "./tools.js";
+import { announce, keepText, late, tool } from "./tools.js";
 import { signInNow } from "./api.js";
 
 /**
@@ -117,7 +117,11 @@ function send(entry) {
   };
   entry.cancel = () => dropOut(entry);
   line = line.then(async () => {
-    if (wanted) await deliver(entry, progress);
+    try {
+      if (wanted) await deliver(entry, progress);
+    } catch { // not even what uploads could be fetched
+      halt(entry, say("unreachable"));
+    }
     changed();
   });
   changed();
@@ -134,8 +138,17 @@ async function deliver(entry, progress) {
   if (!going.includes(entry)) return; // stopped meanwhile
   if (!made.ok) return halt(entry, made.error);
   const { name } = entry.file;
-  const { upload } = await import("./upload.js");
-  for (;;) {
+  const { upload } = await late("upload.js", () => import("./upload.js"));
+  const { turn } = draft;
+  const before = new Set(draft.known?.documents.map(({ number }) => number));
+  /** The server may have it although its answer did not come. */
+  const arrived = async () => {
+    const now = turn === draft.turn ? await draft.refresh() : null; // the page may have gone on to another fax
+    /** @type {Paper[]} */
+    const documents = now?.ok ? now.data.documents : [];
+    return documents.find((paper) => !before.has(paper.number) && paper.size === entry.file.size);
+  };
+  for (let late;;) {
     const { ending, cancel } = upload(draft.path("/documents"), entry.file, progress);
     entry.cancel = cancel;
     const end = await ending;
@@ -144,11 +157,18 @@ async function deliver(entry, progress) {
         gone(entry);
         draft.take(end.data);
         return announce(say("added", { name, size: size(entry.file.size) }));
-      case "cancelled": return dropOut(entry);
+      case "cancelled":
+        dropOut(entry);
+        late = await arrived();
+        if (late) await draft.drop(late.number);
+        return;
       case "refused":
         if (end.status === 400 || end.status === 413) return refuse(entry, end.error);
         return halt(entry, end.error);
-      case "lost": return lost(entry);
+      case "lost":
+        if (!(await arrived())) return lost(entry);
+        gone(entry);
+        return announce(say("added", { name, size: size(entry.file.size) }));
       case "expired": if (!(await signInNow())) return halt(entry, say("expiredStay"));
     }
   }

@@ -19,6 +19,8 @@ let added = [];
 /** @type {Map<string, string>} what the server has against a number */
 let refused = new Map();
 let editing = -1;
+/** Takes what stands in the editor that is open; false when it can't be dialled. */
+let takeEdited = () => true;
 let changed = () => {};
 /** What happened to what was added last, in the place of the hint until something else happens. */
 let remark = "";
@@ -54,7 +56,7 @@ function press(event) {
   const text = input.value.trim();
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return false;
   if (event.key === "Enter") {
-    const recipient = suggest.chosen() ?? (/\d/.test(text) ? null : suggest.only());
+    const recipient = suggest.chosen() ?? (/\d/.test(text) ? null : suggest.only(text));
     if (recipient) add([recipient]);
     else if (text) commit(true);
     return Boolean(recipient || text || added.length); // an empty field alone lets the form say what is missing
@@ -173,14 +175,16 @@ function editor(recipient, at) {
   const done = () => {
     const { problem } = checkNumber(number.value);
     error.textContent = problem;
-    if (problem) return number.focus();
+    if (problem) return number.focus(), false;
     const twin = added.findIndex((one, index) => index !== at && isSame(one.number, number.value));
     added[at] = { number: number.value.trim(), name: name.value.trim() };
     if (twin >= 0) added.splice(at, 1);
     finish(twin >= 0 ? twin - Number(twin > at) : at);
     announce(say(twin >= 0 ? "recipientTwice" : "recipientChanged", { who: title(added[twin >= 0 ? twin - Number(twin > at) : at]) }));
     changed();
+    return true;
   };
+  takeEdited = done;
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) done();
     else if (event.key === "Escape") finish(at);
@@ -269,6 +273,7 @@ export function judge(recipients) {
  * @returns {boolean}
  */
 export function complete() {
+  if (editing >= 0 && !takeEdited()) return false;
   if (!commit(false)) return input.focus(), false;
   if (!added.length) {
     complain("fax_to", say("toMissing"));

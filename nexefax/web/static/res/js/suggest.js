@@ -17,11 +17,13 @@ let offered = [];
 let active = -1;
 let timer = 0;
 let asked = 0;
+/** What `offered` was offered for. */
+let asks = "";
 
 /** What Enter would take: the one chosen by the arrows. */
 export const chosen = () => offered[active] ?? null;
-/** The only one that fits what was typed, "" for none. */
-export const only = () => (offered.length === 1 ? offered[0] : null) ?? null;
+/** The only one that fits what is typed, null for none, or where that is not known yet. @param {string} typed */
+export const only = (typed) => (offered.length === 1 && typed === asks ? offered[0] : null) ?? null;
 
 /**
  * @param {HTMLInputElement} input
@@ -70,10 +72,14 @@ function ask(input, milliseconds) {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     const turn = ++asked;
-    const query = new URLSearchParams({ q: input.value.trim(), limit: String(MOST) });
+    const q = input.value.trim();
+    const query = new URLSearchParams({ q, limit: String(MOST) });
     // Only a help: where it can't be had, nothing is said of it.
     const answer = await get(`/api/numbers?${query}`, { quiet: true }).catch(() => ({ numbers: [] }));
-    if (turn === asked && document.activeElement === input) show(input, answer.numbers);
+    if (turn === asked && document.activeElement === input) {
+      asks = q;
+      show(input, answer.numbers);
+    }
   }, milliseconds);
 }
 

@@ -38,6 +38,19 @@ export function announce(words) {
   if (live) live.textContent = words;
 }
 
+let again = 0;
+/**
+ * Fetches a module when it is needed. What got lost on the way would be lost until the page is loaded anew, since a
+ * browser remembers that: it is asked for by another address.
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} fetching
+ * @returns {Promise<T>}
+ */
+export function late(name, fetching) {
+  return fetching().catch(() => import(`./${name}?again=${++again}`));
+}
+
 let pressed = false;
 /** @type {(() => void)[]} */
 const waiting = [];
