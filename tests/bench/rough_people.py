@@ -18,7 +18,8 @@ from tests.daemon.scripted_asterisk import nudge, outcome_line
 from tests.documents import pdf_bytes
 from web_client import Refused, WebClient
 
-WRITERS = 3
+QUIET = "QUIET"  # the account that is not told what was sent
+WRITERS = ("ACME", QUIET, QUIET)  # the accounts of those who hand in
 AT_ONCE = 120  # faxes under way each way: a daemon that is not drowned, and never idle
 
 
@@ -51,8 +52,8 @@ class People:
     def start(self) -> None:
         """Begin."""
         self._threads = [
-            threading.Thread(target=self._write, name=f"writer {number}", daemon=True)
-            for number in range(WRITERS)
+            threading.Thread(target=self._write, args=(account,), name=f"writer {number}", daemon=True)
+            for number, account in enumerate(WRITERS)
         ]
         self._threads.append(threading.Thread(target=self._call, name="caller", daemon=True))
         for thread in self._threads:
@@ -79,9 +80,9 @@ class People:
         """Have a fax tried at once."""
         tell_daemon(load(self._nexefax.config_dir), f"/faxes/{fax}/retry")
 
-    def _write(self) -> None:
+    def _write(self, account: str) -> None:
         client = WebClient(self._nexefax.url)
-        client.sign_in("ACME", "bob", "secret")
+        client.sign_in(account, "bob", "secret")
         while True:
             with self._lock:
                 number = next(self._numbers, None)
