@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import quote
 
 from nexefax.config import Account
 from nexefax.httpd import Request
@@ -13,6 +14,9 @@ from nexefax.web.tokens import Tokens
 
 #: What a caller may do: ``send`` faxes, ``read`` them, and see to the own ``account``, which only people may.
 Scope = Literal["send", "read", "account"]
+#: Where a page says whose session it means; in the query for streams of events, which can have no headers of ours.
+PERSON_HEADER: Final = "nexefax-person"
+PERSON_QUERY: Final = "person"
 
 _SIGN_IN = "Sign in first."
 _FOR_PEOPLE = "This may not be done with this token."
@@ -78,7 +82,10 @@ class Callers:
 
     async def _person(self, request: Request) -> Session:
         session = await self._sessions.find(request.cookies.get(COOKIE, ""))
-        if session is None:
+        meant = _meant(request)
+        if session is None or (
+            meant and meant != f"{quote(session.account.id, '')}/{quote(session.user, '')}"
+        ):
             raise Problem(401, _SIGN_IN)
         return session
 
@@ -87,6 +94,14 @@ class Callers:
         if holder is None:
             raise Problem(401, "This token is unknown, or was revoked.")
         return Caller(holder.account, holder.user, frozenset[Scope](holder.scopes))
+
+
+def _meant(request: Request) -> str:
+    """Whose session a page means, as account/user, each percent-encoded; "" if it doesn't say.
+
+    All tabs share the cookie: in one that is left open when somebody else signs in, nothing is done in their name.
+    """
+    return request.headers.get(PERSON_HEADER) or request.query.get(PERSON_QUERY, "")
 
 
 def _token_in(request: Request) -> str | None:

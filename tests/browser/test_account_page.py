@@ -63,6 +63,12 @@ async def test_changing_ones_own_password(visit: Page, clinic: Clinic) -> None:
     assert (await elsewhere.post("/api/login", fields)).status == 200
 
 
+async def test_who_one_is_is_known_whatever_ones_name(visit: Page, clinic: Clinic) -> None:
+    """The page says in each call whose it is."""
+    await sign_in(visit, clinic, "o'neil (é)*!/x~")
+    await expect(visit.locator("#sessions li").first).to_be_visible()
+
+
 async def test_sessions_are_seen_and_ended(visit: Page, clinic: Clinic) -> None:
     elsewhere = await sign_in(visit, clinic, "ben")
     third = Client(clinic.office.port)

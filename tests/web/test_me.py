@@ -53,6 +53,22 @@ async def test_who_one_is_and_what_may_be_done(bob: Client) -> None:
     }
 
 
+@pytest.mark.parametrize("address", ["/api/me", "/api/faxes", "/api/sessions", "/api/events"])
+async def test_a_page_acts_in_nobodys_name_but_its_own(
+    bob: Client, installation: Installation, address: str
+) -> None:
+    """Another tab has signed in as somebody else: all share the cookie."""
+    for person in ("ACME/carol", "Quiet/bob.smith", "ACME", "/"):
+        assert_problem(await bob.get(address, NexeFax_Person=person), 401, "Sign in first.")
+        assert_problem(await bob.get(f"{address}?person={person}"), 401, "Sign in first.")
+    if address == "/api/events":
+        return  # an answer without an end
+    assert (await bob.get(address, NexeFax_Person="ACME/bob.smith")).status == 200
+    htpasswd(installation.auth / "ACME", "o'neil (é)/x", PASSWORD)
+    odd = await sign_in(bob.port, user="o'neil (é)/x")
+    assert (await odd.get(address, NexeFax_Person="ACME/o%27neil%20%28%C3%A9%29%2Fx")).status == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -49,14 +49,24 @@ function button(shape, words, act) {
   return once(make("button", { type: "button", class: "button quiet" }, icon(shape), make("span", null, words)), act);
 }
 
-/** @param {() => Promise<unknown>} act @param {string} done */
-async function attempt(act, done) {
+/** @param {() => Promise<unknown>} act @param {string} [done] */
+async function attempt(act, done = "") {
   try {
     await act();
-    toast(done);
+    if (done) toast(done);
   } catch (error) {
     toast(sentence(error), { bad: true });
   }
+}
+
+/** Removes what may be gone already: the answer to it may have been lost. @param {string} path */
+async function removed(path) {
+  try {
+    await remove(path);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+  }
+  return true;
 }
 
 function listenToPassword() {
@@ -79,7 +89,7 @@ function listenToPassword() {
       await put("/api/me/password", { current: current.value, new: fresh.value });
       form.reset();
       toast(say("passwordChanged"));
-      await showSessions();
+      void attempt(showSessions);
     } catch (error) {
       wrong.textContent = sentence(error);
       (error instanceof ApiError && error.field === "new" ? fresh : current).select();
@@ -101,15 +111,18 @@ async function showSessions() {
     ...(session.current ? [] : [button("leave", say("endSession"), () => endSession(session))]),
   )));
   const others = sessions.some(({ current }) => !current);
-  const all = button("leave", say("endOthers"), () => attempt(async () => { await remove("/api/sessions"); await showSessions(); }, say("othersEnded")));
+  const all = button("leave", say("endOthers"), async () => {
+    await attempt(() => remove("/api/sessions"), say("othersEnded"));
+    await attempt(showSessions);
+  });
   element("sessions-actions", HTMLElement).replaceChildren(...(others ? [all] : []));
 }
 
 /** @param {Session} session */
-const endSession = (session) => attempt(async () => {
-  await remove(`/api/sessions/${encodeURIComponent(session.id)}`);
-  await showSessions();
-}, say("sessionEnded"));
+async function endSession(session) {
+  await attempt(() => removed(`/api/sessions/${encodeURIComponent(session.id)}`), say("sessionEnded"));
+  await attempt(showSessions);
+}
 
 async function showTokens() {
   /** @type {{tokens: Token[]}} */
@@ -146,8 +159,7 @@ async function newToken() {
       return post("/api/tokens", { name: name?.trim(), scopes });
     },
   });
-  if (!token) return;
-  await Promise.all([showSecret(token), showTokens()]);
+  await Promise.all([token && showSecret(token), attempt(showTokens)]);
 }
 
 /** @param {Token} token shown now, and never again */
@@ -168,10 +180,12 @@ function showSecret(token) {
 
 /** @param {Token} token */
 async function revoke(token) {
-  await ask({
+  const done = await ask({
     title: say("revokeTitle", { name: token.name }), text: say("revokeText"), go: say("revoke"), danger: true,
-    act: async () => { await remove(`/api/tokens/${token.id}`); await showTokens(); toast(say("revoked", { name: token.name })); },
+    act: () => removed(`/api/tokens/${token.id}`),
   });
+  if (done) toast(say("revoked", { name: token.name }));
+  await attempt(showTokens);
 }
 
 async function showUsers() {
@@ -184,7 +198,7 @@ async function showUsers() {
 }
 
 async function newUser() {
-  await ask({
+  const added = await ask({
     title: say("userNew"),
     fields: [
       { name: "name", label: say("user"), most: 255 },
@@ -193,10 +207,11 @@ async function newUser() {
     go: say("userAdd"),
     act: async ({ name = "", password = "" }) => {
       await post("/api/users", { name: name.trim(), password });
-      await showUsers();
-      toast(say("userAdded", { user: name.trim() }));
+      return name.trim();
     },
   });
+  if (added) toast(say("userAdded", { user: added }));
+  await attempt(showUsers);
 }
 
 /** @param {User} user */
@@ -215,12 +230,10 @@ async function setPassword({ name }) {
 
 /** @param {User} user */
 async function removeUser({ name }) {
-  await ask({
+  const done = await ask({
     title: say("removeUserTitle", { user: name }), text: say("removeUserText"), go: say("removeUser"), danger: true,
-    act: async () => {
-      await remove(`/api/users/${encodeURIComponent(name)}`);
-      await showUsers();
-      toast(say("userRemoved", { user: name }));
-    },
+    act: () => removed(`/api/users/${encodeURIComponent(name)}`),
   });
+  if (done) toast(say("userRemoved", { user: name }));
+  await attempt(showUsers);
 }

@@ -1,5 +1,5 @@
 /** @file What can be done with a fax, on the lists and on its own page. */
-import { ApiError, post, remove, sentence } from "./api.js";
+import { ApiError, get, post, remove, sentence } from "./api.js";
 import { ask } from "./dialog.js";
 import { checkNumber, writeNumber } from "./number.js";
 import { say, sayCount } from "./say.js";
@@ -75,14 +75,38 @@ async function restore(fax, changed) {
   await attempt(() => post(`/api/faxes/${fax.id}/restore`), changed, say("restored", { fax: fax.id }));
 }
 
-/** @param {Fax} fax @param {(fax: Fax) => void} changed */
+/** @type {Set<number>} the faxes that are being deleted */
+const going = new Set();
+
+/** It is gone at once, and comes back where that failed. @param {Fax} fax @param {(fax: Fax) => void} changed */
 async function discard(fax, changed) {
+  const { id } = fax;
+  if (going.has(id)) return;
+  going.add(id);
+  const deleted = remove(`/api/faxes/${id}`);
+  const undo = () => deleted.then(() => restore(fax, changed), () => {});
+  toast(say("deleted", { fax: id, who: otherEnd(fax).main }), { undo });
+  changed({ ...fax, deleted: new Date().toISOString(), can: [] });
   try {
-    changed(await remove(`/api/faxes/${fax.id}`));
-    toast(say("deleted", { fax: fax.id, who: otherEnd(fax).main }), { undo: () => restore(fax, changed) });
+    changed(await deleted);
   } catch (error) {
+    changed(await get(`/api/faxes/${id}`, { quiet: true }).catch(() => fax)); // only the answer may have been lost
     toast(sentence(error), { bad: true });
+  } finally {
+    going.delete(id);
   }
+}
+
+/** A key for what is asked for: asked again, since an answer was lost, it is done once. @returns {(wish: unknown) => string} */
+function keys() {
+  /** @type {Map<string, string>} */
+  const known = new Map();
+  return (wish) => {
+    const text = JSON.stringify(wish);
+    const key = known.get(text) ?? [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    known.set(text, key);
+    return key;
+  };
 }
 
 /** What runs is ended only when that is meant; what waits can be sent again. @param {Fax} fax @param {(fax: Fax) => void} changed */
@@ -97,6 +121,7 @@ async function cancel(fax, changed) {
 
 /** @param {Fax} fax @param {(fax: Fax) => void} changed */
 async function resend(fax, changed) {
+  const key = keys();
   const sent = await ask({
     title: say("resendTitle", { fax: fax.id }),
     text: say("resendText"),
@@ -105,7 +130,7 @@ async function resend(fax, changed) {
     act: ({ number = "" }) => {
       const checked = checkNumber(number);
       if (checked.problem) throw new ApiError(400, checked.problem, "number");
-      return post(`/api/faxes/${fax.id}/resend`, { number: checked.number });
+      return post(`/api/faxes/${fax.id}/resend`, { number: checked.number, request_id: key(checked.number) });
     },
   });
   if (!sent) return;
@@ -115,6 +140,7 @@ async function resend(fax, changed) {
 
 /** @param {Fax} fax @param {(fax: Fax) => void} changed */
 async function forwardByMail(fax, changed) {
+  const key = keys();
   /** @type {string[]} */
   let to = [];
   const done = await ask({
@@ -129,7 +155,7 @@ async function forwardByMail(fax, changed) {
       to = typed.split(/[\s,;]+/).filter(Boolean);
       const odd = to.find((address) => !ADDRESS.test(address));
       if (odd) throw new ApiError(400, say("addressOdd", { address: odd }), "to");
-      return post(`/api/faxes/${fax.id}/forward`, { to, note });
+      return post(`/api/faxes/${fax.id}/forward`, { to, note, request_id: key([to, note]) });
     },
   });
   if (!done) return;

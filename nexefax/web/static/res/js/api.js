@@ -3,6 +3,13 @@ import { say } from "./say.js";
 import { signInAgain } from "./session.js";
 
 const { account = "", user = "" } = document.body.dataset;
+/** Whose page this is: another tab may have signed in as somebody else, in whose name nothing is to be done here. */
+export const person = [account, user].map(encode).join("/");
+
+/** As RFC 3986 has it: encodeURIComponent leaves more as it is. @param {string} part */
+function encode(part) {
+  return encodeURIComponent(part).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
 
 /** A call that was not fulfilled; `message` is a sentence for the person who asked. */
 export class ApiError extends Error {
@@ -26,10 +33,18 @@ export class ApiError extends Error {
 
 /** @type {Promise<boolean> | null} */
 let renewal = null;
+/** @type {(() => void)[]} what goes on once somebody is signed in again */
+const after = [];
+/** @param {() => void} act done whenever a session was renewed */
+export const whenRenewed = (act) => void after.push(act);
 
 /** Asks for the password, once for all calls that need it. */
 function renew() {
-  renewal ??= signInAgain(account, user).finally(() => { renewal = null; });
+  renewal ??= signInAgain(account, user).then((renewed) => {
+    renewal = null;
+    if (renewed) for (const act of after) act();
+    return renewed;
+  });
   return renewal;
 }
 
@@ -64,7 +79,7 @@ export async function call(method, path, { body, raw, signal, quiet = false } = 
  */
 async function reach(method, path, { body, raw, signal }) {
   /** @type {RequestInit} */
-  const request = { method, signal, headers: { Accept: "application/json, application/problem+json" } };
+  const request = { method, signal, headers: { Accept: "application/json, application/problem+json", "NexeFax-Person": person } };
   if (raw) request.body = raw;
   else if (body !== undefined) {
     request.body = JSON.stringify(body);

@@ -2,7 +2,7 @@
  * @file The fax being written, kept on the server: what is typed goes there soon, what could not go yet stays in this
  * tab, and what the person just did is shown before the server has said yes.
  */
-import { ApiError, call } from "./api.js";
+import { ApiError, call, person } from "./api.js";
 
 /**
  * @typedef {{number: string, name: string}} Recipient
@@ -370,7 +370,7 @@ export class Draft {
   rescue() {
     if (!this.id || !Object.keys(this.waiting).length) return;
     const body = JSON.stringify(this.waiting);
-    const headers = { "Content-Type": "application/json" };
+    const headers = { "Content-Type": "application/json", "NexeFax-Person": person };
     void fetch(this.path(), { method: "PATCH", headers, body, keepalive: true }).catch(() => {});
   }
 

@@ -20,20 +20,29 @@ import { undo } from "./toast.js";
 const id = Number(element("fax", HTMLElement).dataset.fax);
 const problem = element("problem", HTMLElement);
 const SETTLE_MS = 150;
+const RETRY_MS = 5000;
 
 /** @type {WholeFax | null} */
 let fax = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let again;
+/** Counts what was asked for, so that an older answer is known as such; and whether the last one did not come. */
+let asked = 0;
+let stale = false;
 
 void start();
 
 async function start() {
   await startFrame();
   void follow({
-    fax: (changed) => { if (changed.id === id) soon(); },
+    fax: (changed) => {
+      if (changed.id !== id) return;
+      if (fax && changed.changed >= fax.changed) take({ ...fax, ...changed });
+      soon();
+    },
     progress: (now) => { if (now.id === id && fax) take({ ...fax, progress: now }); },
-    reset: soon,
+    reset: () => soon(),
+    state: (state) => { if (state === "on" && stale) soon(); },
   });
   listen();
   await load();
@@ -41,19 +50,25 @@ async function start() {
 }
 
 /** Several changes of one moment are asked for once. */
-function soon() {
+function soon(after = SETTLE_MS) {
   clearTimeout(again);
-  again = setTimeout(load, SETTLE_MS, true);
+  again = setTimeout(load, after, true);
 }
 
 /** @param {boolean} [quiet] */
 async function load(quiet = false) {
+  const turn = ++asked;
   try {
-    take(await get(`/api/faxes/${id}`, { quiet }));
+    const now = await get(`/api/faxes/${id}`, { quiet });
+    if (turn !== asked) return;
+    stale = false;
+    take(now);
     problem.textContent = "";
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (quiet) return;
+    if (turn !== asked) return;
+    stale = quiet;
+    if (quiet) return error.status === 401 ? undefined : soon(RETRY_MS);
     const button = make("button", { type: "button", class: "button second", onclick: () => load() }, say("tryAgain"));
     problem.replaceChildren(error.message, " ", button);
   }

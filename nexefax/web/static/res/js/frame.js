@@ -2,7 +2,7 @@
 import { signInNow } from "./api.js";
 import { icon, make } from "./dom.js";
 import { element } from "./elements.js";
-import { follow, open } from "./live.js";
+import { follow } from "./live.js";
 import { say, sayCount } from "./say.js";
 
 /** @typedef {import("./live.js").State} State */
@@ -53,7 +53,6 @@ function showState(sign, state) {
   sign.hidden = state === "on";
   if (state === "off") sign.replaceChildren(icon("off"), make("span", null, say("lineOff")));
   if (state !== "out") return;
-  const again = async () => { if (await signInNow()) open(); };
-  const button = make("button", { type: "button", class: "button quiet", onclick: again }, say("signIn"));
+  const button = make("button", { type: "button", class: "button quiet", onclick: () => void signInNow() }, say("signIn"));
   sign.replaceChildren(icon("off"), make("span", null, say("lineOut")), button);
 }

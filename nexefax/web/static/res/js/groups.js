@@ -1,5 +1,5 @@
 /** @file Faxes that were sent together to several numbers, folded into one item with a summary. */
-import { get, post, sentence } from "./api.js";
+import { ApiError, get, post, sentence } from "./api.js";
 import { ask } from "./dialog.js";
 import { icon, make } from "./dom.js";
 import { apply } from "./list.js";
@@ -103,7 +103,16 @@ async function fetchAll(batch) {
 async function cancelAll(faxes) {
   const done = await ask({
     title: sayCount("cancelAllTitle", faxes.length), text: say("cancelAllText"), go: sayCount("cancelAll", faxes.length), danger: true,
-    act: () => Promise.all(faxes.map(({ id }) => post(`/api/faxes/${id}/cancel`))),
+    act: async () => {
+      const ends = await Promise.allSettled(faxes.map(({ id }) => post(`/api/faxes/${id}/cancel`)));
+      for (const end of ends) if (end.status === "fulfilled") apply(end.value);
+      const failed = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+      // One that went out meanwhile is no reason to ask again: it says itself what became of it.
+      const reason = failed.find((error) => !(error instanceof ApiError) || error.status !== 409);
+      if (reason) throw reason;
+      return failed;
+    },
   });
-  for (const fax of done ?? []) apply(fax);
+  const late = done?.[0];
+  if (late) toast(sentence(late), { bad: true });
 }

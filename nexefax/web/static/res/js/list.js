@@ -24,6 +24,7 @@ import { dayKey, dayName, untilMidnight } from "./when.js";
 const STEP = 50;
 const MOST = 200;
 const TYPING_MS = 250;
+const RETRY_MS = 5000;
 
 const list = element("list", HTMLElement);
 const end = element("list-end", HTMLElement);
@@ -44,10 +45,13 @@ let next = null;
 let loading = new AbortController();
 let busy = false;
 let loaded = false;
+/** Whether the list is not what the server has, and could not be fetched. */
+let stale = false;
+/** What was heard while a part of the list was on its way, which may be older. @type {Fax[]} */
+let heard = [];
 
-const nearEnd = new IntersectionObserver(([seen]) => {
-  if (seen?.isIntersecting && !problem.textContent) void older();
-}, { rootMargin: "600px" });
+/** So near to the end, in pixels, what comes after is fetched. */
+const NEAR = 600;
 
 /** Starts the list. @param {Kind} of */
 export async function startList(of) {
@@ -60,14 +64,15 @@ export async function startList(of) {
   addEventListener("popstate", () => { filters = fromAddress(); toForm(filters); showAddress(); void load(); });
   addEventListener("pagehide", remember);
   list.addEventListener("click", remember);
-  nearEnd.observe(end);
+  for (const kind of ["scroll", "resize"]) addEventListener(kind, goOn, { passive: true });
   const midnight = () => { render(); setTimeout(midnight, untilMidnight()); };
   setTimeout(midnight, untilMidnight());
   await startFrame();
   void follow({
     fax: (fax) => apply(fax),
     progress: ({ id, ...progress }) => { const fax = faxes.get(id); if (fax) apply({ ...fax, progress }); },
-    reset: () => void load({ quiet: true }),
+    reset: () => refetch(),
+    state: (state) => { if (state === "on" && stale) refetch(); },
   });
   const place = history.state;
   await load({ count: place?.count });
@@ -79,10 +84,11 @@ export async function startList(of) {
 /** Takes in what a fax is now, wherever that was heard. @param {Fax} fax */
 export function apply(fax) {
   if (fax.direction !== kind.direction) return;
+  if (busy) heard.push(fax);
   const known = faxes.get(fax.id);
   if (known && known.changed > fax.changed) return;
   if (known ? Boolean(fax.deleted) === (filters.show === "bin") : belongs(fax, filters) && within(fax)) {
-    if (!known && filters.q) return void searchAgain();
+    if (!known && filters.q) return refetch(); // it may be one that is searched for, which the server knows
     faxes.set(fax.id, fax);
   } else if (known) faxes.delete(fax.id);
   else return;
@@ -94,10 +100,10 @@ const within = ({ id }) => loaded && (next === null || id > Math.min(...faxes.ke
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let again;
-/** A new fax may be one that is searched for, which the server knows. */
-function searchAgain() {
+/** Fetches the list anew, soon; but what somebody waits for comes first. */
+function refetch(after = TYPING_MS) {
   clearTimeout(again);
-  again = setTimeout(() => load({ quiet: true }), TYPING_MS);
+  again = setTimeout(() => (busy ? refetch() : void load({ quiet: true })), after);
 }
 
 /**
@@ -107,7 +113,7 @@ function searchAgain() {
 async function load({ count = faxes.size, quiet = false } = {}) {
   loading.abort();
   loading = new AbortController();
-  if (!quiet) count = Math.max(count, 0);
+  if (!quiet) next = null; // where another list goes on
   const limit = Math.min(Math.max(STEP, loaded && !quiet ? STEP : count), MOST);
   await fetchPage(null, limit, quiet);
 }
@@ -122,8 +128,11 @@ async function older() {
 async function fetchPage(cursor, limit, quiet) {
   const { signal } = loading;
   busy = true;
-  problem.textContent = "";
-  if (!quiet) list.setAttribute("aria-busy", "true");
+  heard = [];
+  if (!quiet) {
+    problem.textContent = "";
+    list.setAttribute("aria-busy", "true");
+  }
   const query = toQuery(filters, kind.direction);
   query.set("limit", String(limit));
   if (cursor) query.set("cursor", cursor);
@@ -133,22 +142,35 @@ async function fetchPage(cursor, limit, quiet) {
     for (const fax of page.faxes) faxes.set(fax.id, fax);
     next = page.next;
     loaded = true;
+    if (!cursor) {
+      stale = false;
+      problem.textContent = "";
+    }
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
-    if (!quiet) fail(error);
+    if (quiet) {
+      stale = true;
+      if (error.status !== 401) refetch(RETRY_MS); // else when somebody is signed in again
+    } else fail(error, !cursor);
   }
   busy = false;
+  for (const fax of heard.splice(0)) apply(fax);
   list.removeAttribute("aria-busy");
   render();
-  nearEnd.unobserve(end);
-  nearEnd.observe(end); // tells once more where the end is: it may still be near
+  goOn();
 }
 
-/** @param {ApiError} error */
-function fail(error) {
-  if (["q", "since", "until"].includes(error.field)) complain("q", error.message);
-  else problem.textContent = error.message;
+/** Fetches what comes after as soon as one comes near to the end. */
+function goOn() {
+  if (!problem.textContent && end.getBoundingClientRect().top < innerHeight + NEAR) void older();
+}
+
+/** @param {ApiError} error @param {boolean} all whether it was about the whole list, and not what comes after */
+function fail(error, all) {
+  if (["q", "since", "until"].includes(error.field)) return complain("q", error.message);
+  problem.textContent = error.message;
+  if (all) faxes.clear(); // they are not what was asked for
 }
 
 function render() {
@@ -259,7 +281,7 @@ function search(step) {
   complain("q", "");
   const wanted = fromForm();
   const address = toAddress(wanted);
-  if (address === location.pathname + location.search) return;
+  if (address === location.pathname + location.search && !problem.textContent) return;
   if (step) history.pushState(null, "", address);
   else history.replaceState(null, "", address);
   filters = wanted;

@@ -3,7 +3,7 @@
  * holds them back. A tab that nobody looks at listens to one that somebody does: browsers open few connections to one
  * server, and a dozen tabs must not use them up.
  */
-import { ApiError, get } from "./api.js";
+import { ApiError, get, person, whenRenewed } from "./api.js";
 
 /** @typedef {import("./types.js").Fax} Fax */
 /** @typedef {import("./types.js").Counts} Counts */
@@ -73,17 +73,18 @@ async function start() {
   channel.addEventListener("message", ({ data }) => hearTab(data));
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !streaming) open(); });
   addEventListener("online", open);
+  whenRenewed(open);
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) open(); });
   if (last === null) await poll();
   if (state === "on") open();
 }
 
-/** Opens the stream anew, at once. Also after signing in again. */
-export function open() {
+/** Opens the stream anew, at once. */
+function open() {
   close();
   if (last === null) return void poll(true);
-  stream = new EventSource(`/api/events?after=${last}`);
+  stream = new EventSource(`/api/events?${new URLSearchParams({ after: String(last), person })}`);
   const opened = stream;
   wait(FIRST_MS, broken);
   for (const kind of ["fax", "counts", "progress", "reset", "beat"]) {
@@ -91,7 +92,7 @@ export function open() {
       failures = failed = 0;
       streaming = true;
       wait(SILENCE_MS, open);
-      const heard = { kind, data: parse(event.data), id: Number(event.lastEventId) || null };
+      const heard = { kind, data: parse(event.data), id: Number(event.lastEventId) || null, from: last };
       tell(heard);
       channel.postMessage(heard);
     });
@@ -182,7 +183,20 @@ function hearTab(heard) {
     close();
     lookAfter();
   }
-  if (heard.kind !== "lead") tell(heard);
+  // One that was opened just now begins with what this one has not heard of yet, or was about to hear.
+  if (heard.from > (last ?? 0) || catching) void catchUp();
+  else if (heard.kind !== "lead") tell(heard);
+}
+
+let catching = false;
+let behind = false;
+async function catchUp() {
+  behind = catching;
+  if (catching) return;
+  catching = true;
+  await poll();
+  catching = false;
+  if (behind) void catchUp();
 }
 
 /** The tab that streams may go: then this one must not miss what happens. */
@@ -193,4 +207,4 @@ function lookAfter() {
   });
 }
 
-setInterval(() => { if (streaming && !document.hidden) channel.postMessage({ kind: "lead" }); }, LEAD_MS);
+setInterval(() => { if (streaming && !document.hidden) channel.postMessage({ kind: "lead", from: last }); }, LEAD_MS);

@@ -10,20 +10,24 @@ document.body.append(place, spoken, urgent);
 
 /** @type {(() => void) | null} */
 let undoLast = null;
+/** @type {(() => void) | null} */
+let leaveLast = null;
 
 /**
  * @param {string} words
  * @param {{undo?: () => Promise<void>, bad?: boolean}} [options]
  */
 export function toast(words, { undo, bad = false } = {}) {
+  leaveLast?.(); // what is not to be seen any more can't be undone either
   const note = make("div", { class: bad ? "toast bad" : "toast" }, make("p", null, words));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const leave = () => {
     clearTimeout(timer);
     note.remove();
-    if (undoLast === take) undoLast = null;
+    if (leaveLast === leave) [undoLast, leaveLast] = [null, null];
   };
+  leaveLast = leave;
   const take = () => { leave(); void undo?.(); };
   if (undo) {
     undoLast = take;

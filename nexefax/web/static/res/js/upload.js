@@ -1,4 +1,5 @@
 /** @file One document on its way to the server, with progress and a way to stop it. */
+import { person } from "./api.js";
 import { say } from "./say.js";
 
 /**
@@ -28,6 +29,7 @@ export function upload(path, file, progress) {
     for (const broken of ["error", "timeout"]) request.addEventListener(broken, () => resolve({ kind: "lost" }));
     request.open("POST", `${path}?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader("Content-Type", "application/octet-stream"); // the server looks for itself
+    request.setRequestHeader("NexeFax-Person", person);
     request.send(file);
   });
   return { ending, cancel: () => request.abort() };
