@@ -103,7 +103,8 @@ class RoughMail:
                 assert isinstance(server.transport, asyncio.Transport)
                 server.transport.abort()
             case "stalled":
-                await asyncio.sleep(2)  # twice as long as the daemon waits
+                await asyncio.sleep(2)  # longer than the daemon waits, but for a large mail
+                return "451 4.3.0 that took too long"
             case _:
                 self.accepted[message_id] += 1
         return "250 OK"
