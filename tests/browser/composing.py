@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from nexefax.fax.records import Fax, faxes_in
 from nexefax.web.pages import RESOURCES
 from nexefax.web.templates import read_text
 from tests.browser.conftest import listen
+from tests.browser.slow_line import lose_answer
 from tests.documents import pdf_bytes
 from tests.web.composing import Desk, open_desk
 from tests.web.ground import Installation
@@ -156,27 +156,11 @@ class Compose:
     async def end_session(self) -> None:
         await self.page.evaluate("fetch('/logout')")
 
-    async def lose_answer(self, address: str) -> None:
-        """Let the next request to an address arrive, and its answer be lost on the way."""
-
-        async def lose(route: Route) -> None:
-            await route.fetch()
-            await route.abort()
-
-        await self.page.route(address, lose, times=1)
-
-    @asynccontextmanager
-    async def held(self, address: str, refused: bool = False) -> AsyncIterator[None]:
-        """A slow line: the next request to an address goes on its way at the end of the block, or is lost."""
-        release = asyncio.Event()
-
-        async def hold(route: Route) -> None:
-            await release.wait()
-            await (route.abort() if refused else route.continue_())
-
-        await self.page.route(address, hold, times=1)
-        yield
-        release.set()
+    async def send_unanswered(self) -> None:
+        """Send; it arrives, and its answer gets lost."""
+        await lose_answer(self.page, "**/send")
+        await self.send()
+        await expect(self.problem).to_have_text(TEXT["lost"])
 
 
 @asynccontextmanager

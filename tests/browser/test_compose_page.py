@@ -129,9 +129,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again_not_sent_again(
 ) -> None:
     await compose.fill()
     await compose.expect_quiet()
-    await compose.lose_answer("**/send")
-    await compose.send()
-    await expect(compose.problem).to_have_text(TEXT["lost"])
+    await compose.send_unanswered()
     await expect(compose.send_button).to_be_focused()
     await compose.expect_untouched()
     assert len(await compose.faxes()) == 1
@@ -146,9 +144,7 @@ async def test_what_is_changed_after_it_was_sent_is_told_not_sent(
 ) -> None:
     await compose.fill()
     await compose.expect_quiet()
-    await compose.lose_answer("**/send")
-    await compose.send()
-    await expect(compose.problem).to_have_text(TEXT["lost"])
+    await compose.send_unanswered()
     complaints.clear()
     await compose.subject.fill("Another offer")
     await expect(compose.done).to_have_text("Queued as fax #1")

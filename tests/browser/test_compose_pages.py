@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.async_api import Route, expect
 
 from tests.browser.composing import DROP, NUMBER, TEXT, Compose, compose
+from tests.browser.slow_line import late_request
 from tests.documents import pdf_bytes
 
 __all__ = ["compose"]  # the fixture
@@ -261,7 +262,7 @@ async def test_a_document_is_out_of_the_way_before_the_server_has_dropped_it(com
     await expect(compose.papers.first.locator(".error")).not_to_be_empty()
     await compose.send()
     await expect(compose.page.locator("#fax_file-error")).to_contain_text("Remove it, then send.")
-    async with compose.held("**/documents/*"):
+    async with late_request(compose.page, "**/documents/*"):
         await compose.page.get_by_role("button", name="Remove broken.pdf").click()
         await expect(compose.papers).to_have_count(1)
         await expect(compose.page.locator("#fax_file-error")).to_be_empty()
@@ -278,7 +279,7 @@ async def test_pages_go_with_their_document_at_once_and_come_back_where_it_stays
     await compose.add_pdf("second.pdf")
     await compose.expect_ready(3)
     await expect(compose.page.locator("#early")).to_be_empty()
-    async with compose.held("**/documents/*", refused=True):
+    async with late_request(compose.page, "**/documents/*", lost=True):
         await compose.page.get_by_role("button", name="Remove first.pdf").click()
         await expect(compose.cards).to_have_count(1)
         await expect(compose.papers).to_contain_text(["second.pdf"])

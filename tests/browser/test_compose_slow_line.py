@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, Request, Route, expect
+from playwright.async_api import Locator, Request, Route, expect
 
 from tests.browser.composing import NUMBER, PASTE, TEXT, WRITTEN, Compose, compose
+from tests.browser.slow_line import late_answer, late_request, lose_answer, lose_request
 from tests.documents import pdf_bytes
 
 __all__ = ["compose"]  # the fixture
@@ -45,16 +46,11 @@ async def names(compose: Compose) -> list[str]:
     return [document["name"] for document in (await compose.saved())["documents"]]
 
 
-async def lose(page: Page, address: str, times: int = 1) -> None:
-    """Let the next requests to an address get lost before they arrive."""
-    await page.route(address, lambda route: route.abort(), times=times)
-
-
 async def test_a_document_that_could_not_be_removed_is_not_faxed(
     compose: Compose, complaints: list[str]
 ) -> None:
     await two_documents(compose)
-    async with compose.held("**/documents/*", refused=True):
+    async with late_request(compose.page, "**/documents/*", lost=True):
         await remover(compose, "second.pdf").click()
         await compose.send()
         await expect(compose.page.locator("#transfer-say")).to_have_text(TEXT["handing"])
@@ -72,7 +68,7 @@ async def test_a_document_whose_removal_was_not_confirmed_stays_away(
     compose: Compose, complaints: list[str]
 ) -> None:
     await two_documents(compose)
-    await compose.lose_answer("**/documents/*")
+    await lose_answer(compose.page, "**/documents/*")
     await remover(compose, "second.pdf").click()
     await compose.send()
     await expect(compose.done).to_have_text("Queued as fax #1")
@@ -82,7 +78,7 @@ async def test_a_document_whose_removal_was_not_confirmed_stays_away(
 
 async def test_what_is_typed_is_kept_though_a_turned_page_goes(compose: Compose) -> None:
     await two_documents(compose)
-    async with compose.held("**/documents/*"):
+    async with late_request(compose.page, "**/documents/*"):
         await compose.cards.last.get_by_role("button", name="Rotate").click()
         await remover(compose, "second.pdf").click()
         await compose.subject.fill("Another offer")
@@ -169,7 +165,7 @@ async def test_nothing_is_sent_while_a_document_waits_to_be_tried_again(
     compose: Compose, complaints: list[str]
 ) -> None:
     await two_documents(compose)
-    await lose(compose.page, "**/documents?*")
+    await lose_request(compose.page, "**/documents?*")
     await compose.add_pdf("third.pdf")
     await expect(compose.papers.get_by_role("alert")).to_have_text(TEXT["uploadLost"])
     complaints.clear()
@@ -186,7 +182,7 @@ async def test_nothing_is_sent_while_a_document_waits_to_be_tried_again(
 async def test_what_uploads_is_fetched_again_where_it_got_lost(
     compose: Compose, complaints: list[str]
 ) -> None:
-    await lose(compose.page, "**/js/upload.js*", times=2)
+    await lose_request(compose.page, "**/js/upload.js*", times=2)
     await compose.add_pdf()
     await expect(compose.papers.get_by_role("alert")).to_have_text(TEXT["unreachable"])
     complaints.clear()
@@ -199,7 +195,7 @@ async def test_nothing_is_sent_before_the_page_can_say_that_it_was(
 ) -> None:
     await compose.fill()
     await compose.expect_quiet()
-    await lose(compose.page, "**/js/done.js*", times=2)
+    await lose_request(compose.page, "**/js/done.js*", times=2)
     await compose.send()
     await expect(compose.problem).to_have_text(TEXT["unreachable"])
     assert await compose.faxes() == []
@@ -224,7 +220,7 @@ async def test_a_first_draft_that_could_not_be_made_is_said(compose: Compose, co
 async def test_nothing_is_typed_into_the_page_while_a_draft_is_opened(compose: Compose) -> None:
     await compose.fill()
     await compose.expect_quiet()
-    async with compose.held("**/api/drafts/*"):
+    async with late_request(compose.page, "**/api/drafts/*"):
         await compose.page.reload()
         await expect(compose.page.locator("#saved")).to_have_text(TEXT["opening"])
         assert await compose.subject.evaluate("field => Boolean(field.closest('[inert]'))")
@@ -238,7 +234,7 @@ async def test_nothing_is_typed_into_the_page_while_a_draft_is_opened(compose: C
 
 
 async def test_what_is_chosen_before_the_account_is_known_stays(compose: Compose) -> None:
-    async with compose.held("**/api/me"):
+    async with late_request(compose.page, "**/api/me"):
         await compose.open()
         await compose.page.get_by_label("Cover page").check()
         await compose.page.get_by_role("radio", name="Standard").check()
@@ -251,7 +247,7 @@ async def test_what_is_chosen_before_the_account_is_known_stays(compose: Compose
 
 
 async def test_the_controls_show_what_the_draft_has(compose: Compose, complaints: list[str]) -> None:
-    await lose(compose.page, "**/api/me")
+    await lose_request(compose.page, "**/api/me")
     await compose.open()
     await compose.subject.fill("Offer")
     await compose.expect_saved()
@@ -288,20 +284,11 @@ async def test_who_sends_is_told_once_and_the_next_fax_is_left_alone(compose: Co
     compose.page.on("request", note)
     await compose.fill()
     await compose.expect_quiet()
-    sent = asyncio.Event()
-
-    async def late(route: Route) -> None:
-        answer = await route.fetch()
-        await sent.wait()
-        await route.fulfill(response=answer)
-
-    await compose.page.route("**/send", late, times=1)
-    await compose.send()
-    async with asyncio.timeout(20):
-        while not await compose.faxes():
-            await asyncio.sleep(0.05)
-    await compose.page.evaluate("dispatchEvent(new Event('online'))")
-    sent.set()
+    async with late_answer(compose.page, "**/send") as answered:
+        await compose.send()
+        await answered.wait()
+        assert len(await compose.faxes()) == 1
+        await compose.page.evaluate("dispatchEvent(new Event('online'))")
     await expect(compose.done).to_have_text("Queued as fax #1")
     await compose.page.get_by_role("link", name="Send another fax").click()
     await compose.subject.fill("The next one")
@@ -315,10 +302,8 @@ async def test_what_became_of_a_fax_is_asked_until_it_is_known(
 ) -> None:
     await compose.fill()
     await compose.expect_quiet()
-    await compose.lose_answer("**/send")
-    await compose.send()
-    await expect(compose.problem).to_have_text(TEXT["lost"])
-    await lose(compose.page, "**/send")
+    await compose.send_unanswered()
+    await lose_request(compose.page, "**/send")
     await compose.subject.fill("Another offer")
     await expect(compose.page.locator("#saved")).to_have_text(TEXT["savingNow"])
     await expect(compose.problem).to_have_text(TEXT["lost"])

@@ -5,47 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, expect
 
 from tests.browser.clinic import incoming, outgoing
 from tests.browser.conftest import listen
 from tests.browser.office import TEXT, Clinic, choose, renew_session, row
+from tests.browser.slow_line import late_answer, lose_answer, lose_request
 from tests.browser.test_account_page import sign_in
 from tests.documents import write_pdf
 from tests.web.ground import PASSWORD
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 HIDDEN = "Object.defineProperty(document, 'hidden', { get: () => window.behind === true });"
-
-
-@asynccontextmanager
-async def late_answer(page: Page, address: str) -> AsyncIterator[asyncio.Event]:
-    """The answer to the next request of an address comes at the end of the block; the event tells that it was given."""
-    release, answered = asyncio.Event(), asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        answer = await route.fetch()
-        answered.set()
-        await release.wait()
-        await route.fulfill(response=answer)
-
-    await page.route(address, hold, times=1)
-    yield answered
-    release.set()
-
-
-async def lose_answer(page: Page, address: str) -> None:
-    """Let the next request of an address arrive, and its answer get lost."""
-
-    async def lose(route: Route) -> None:
-        await route.fetch()
-        await route.abort()
-
-    await page.route(address, lose, times=1)
 
 
 async def delete(page: Page, fax: int) -> None:
@@ -109,7 +82,7 @@ async def test_a_search_that_failed_and_is_tried_again_finds_only_what_was_searc
     fax = await clinic.add(incoming(caller_name="Miller", read_at=1.0))
     await visit.goto("/inbox")
     await expect(visit.locator("li.row")).to_have_count(50)
-    await visit.route("**/api/faxes?*", lambda route: route.abort(), times=1)
+    await lose_request(visit, "**/api/faxes?*")
     await visit.locator("#q").fill("Miller")
     await expect(visit.locator("#problem")).to_have_text(TEXT["unreachable"])
     await expect(visit.locator("li.row")).to_have_count(0)
@@ -124,7 +97,7 @@ async def test_a_list_that_could_not_be_refreshed_is_fetched_again(
 ) -> None:
     await visit.goto("/inbox?q=awaited")
     await expect(visit.get_by_text(TEXT["nothingFound"])).to_be_visible()
-    await visit.route("**/api/faxes?*", lambda route: route.abort(), times=1)
+    await lose_request(visit, "**/api/faxes?*")
     fax = await clinic.add(incoming(caller_name="The awaited one"))
     await expect(row(visit, fax)).to_be_visible()
     complaints.clear()
@@ -136,7 +109,7 @@ async def test_a_faxs_page_shows_what_became_of_it_though_a_request_is_lost(
     fax = await clinic.add(outgoing(state="ready", reason="the line was busy", pages_done=0), pages=True)
     await visit.goto(f"/faxes/{fax}")
     await expect(visit.locator("#standing")).to_contain_text("Waiting")
-    await visit.route(f"**/api/faxes/{fax}", lambda route: route.abort(), times=1)
+    await lose_request(visit, f"**/api/faxes/{fax}")
     await clinic.change(fax, state="sent", reason="", pages_done=2, station="GRAY MD", changed=time.time())
     await expect(visit.locator("#standing")).to_have_text("Sent")
     await clinic.office.journal.write(lambda c: c.execute("UPDATE fax SET station = 'GRAY 2'"))
@@ -160,7 +133,7 @@ async def test_undo_is_about_what_was_deleted_last_at_once(
     await expect(row(visit, second)).to_be_visible()
     await expect(row(visit, first)).to_have_count(0)
     assert (await clinic.office.load(first)).deleted_at is not None
-    await visit.route(f"**/api/faxes/{second}", lambda route: route.abort(), times=1)
+    await lose_request(visit, f"**/api/faxes/{second}")
     await delete(visit, second)
     await expect(visit.locator(".toast")).to_have_text(TEXT["unreachable"])
     await expect(row(visit, second)).to_be_visible()
@@ -246,7 +219,7 @@ async def test_a_password_that_was_changed_is_not_called_unchanged(
     visit: Page, clinic: Clinic, complaints: list[str]
 ) -> None:
     await sign_in(visit, clinic, "sue")
-    await visit.route("**/api/sessions", lambda route: route.abort(), times=1)
+    await lose_request(visit, "**/api/sessions")
     for label, words in (
         ("Current password", PASSWORD),
         ("New password", "a new secret"),

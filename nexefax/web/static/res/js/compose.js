@@ -328,7 +328,7 @@ function stopping() {
 async function learnWhatBecame(changed) {
   const { id } = draft;
   problem.textContent = "";
-  const [answer, done] = await Promise.all([draft.act("POST", "/send", {}), fetchDone()]);
+  const [answer, done] = await Promise.all([draft.send(), fetchDone()]);
   if (draft.id !== id) return; // the page has gone on
   if (answer.ok && done) finish(answer.data, changed ? say("sentBefore") : "", done.show);
   else if (!answer.ok && answer.status === 404) startOver(say("draftGone"));
@@ -342,16 +342,13 @@ async function learnWhatBecame(changed) {
  */
 function tell(field, error) {
   const [name = "", at = ""] = field.split(".");
+  const place = PLACES[name];
   if (name === "recipients") recipients.refuse(at ? Number(at) : -1, error);
-  else if (name === "documents" || name === "document" || name === "pages") {
-    complain("fax_file", error);
-    element("fax_file", HTMLElement).focus();
-  } else if (name === "send_at") options.refuseTime(error);
-  else if (name === "subject" || name === "message") {
-    complain(name, error);
-    element(name, HTMLElement).focus();
-  } else if (name === "cover") options.refuseCover(error);
-  else problem.textContent = error;
+  else if (name === "cover") options.refuseCover(error);
+  else if (place) {
+    complain(place, error);
+    element(place, HTMLElement).focus();
+  } else problem.textContent = error;
 }
 
 /** @param {boolean} now */

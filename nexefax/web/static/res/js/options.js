@@ -94,12 +94,6 @@ export function complete() {
   return !problem();
 }
 
-/** @param {string} error */
-export function refuseTime(error) {
-  complain("send_at", error);
-  time.focus();
-}
-
 /** Says what the choices mean. */
 function explain() {
   const printed = cover.checked && possible;
